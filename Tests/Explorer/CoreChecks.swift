@@ -13,6 +13,10 @@ extension System {
             machine.turn(to: number)
             if !willAct { checkUntold("core \(number)", &found) }
             checkUnfinished("core \(number)", &found)
+            let core = machine.kernel.pointee.own
+            if let first = core.pointee.answers.waiters.first, core.pointee.asked < first.pointee.key {
+                found.append("core \(number) is asked less urgently than what waits for its answer")
+            }
         }
         machine.turn(to: acting)
         let answers = machine.cores.map { $0.kernel.pointee.own.answers }

@@ -81,6 +81,17 @@ import Testing
         #expect(running.ref.state == .stopped && asking.ref.state != .awaitingCore)
     }
 
+    /// Its caller waits for that core, and another thread makes it more urgent.
+    @Test func aRequestRisesWithItsCaller() {
+        let running = hold()
+        let raising = s.thread(145, on: 0)
+        let asking = s.thread(150, on: 0)
+        s.invoke(asking, .suspend, running.slot)
+        #expect(s.running == raising.ref && asking.ref.state == .awaitingCore && other.asked == 150)
+        #expect(s.invoke(raising, .setPriority, asking.slot, 190, 190).error == nil)
+        #expect(asking.ref.effective == 190 && other.asked == 190)
+    }
+
     /// More urgent cores come between, as often as they like.
     @Test func aRequestOutlastsMoreUrgentCores() {
         let running = hold()

@@ -72,7 +72,7 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
     /// - Returns: whether this core holds it.
     @inline(__always) public mutating func request() -> Bool { lock.request(urgency) }
 
-    /// Performs one round, and looks for the grant.
+    /// Performs one round, lets others go first, and looks for the grant.
     ///
     /// - Returns: whether the lock is this core's.
     @inline(__always) public mutating func performRound() -> Bool {
@@ -81,6 +81,7 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
         } else {
             goOn()
         }
+        core.relax()
         return lock.isGranted()
     }
 
@@ -130,7 +131,6 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
     /// Begins anew, since it has asked for all that it knows of.
     @inline(__always) private mutating func beginAnew() {
         core.stopInPanic()
-        core.relax()
         round = .look
     }
 }

@@ -255,10 +255,10 @@ extension Kernel where H: ~Copyable {
         let priority = thread.effective
         switch nextMove(of: thread) {
         case .wait:
-            if thread.state == .locking {
-                rekeyAtMutex(thread)
-            } else {
-                thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
+            switch thread.state {
+            case .locking: rekeyAtMutex(thread)
+            case .awaitingCore: rekeyAtCore(thread)
+            default: thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
             }
         case .link: relink(thread)
         case .caller:

@@ -177,6 +177,21 @@ extension Kernel where H: ~Copyable {
         interrupt(other, urgency: Int(urgency))
     }
 
+    /// Gives a thread that waits for a core's answer its new place among those that wait there, and
+    /// tells that core if more is urgent now.
+    ///
+    /// - Complexity: `Limits.cores` rounds.
+    @inline(never) mutating func rekeyAtCore(_ thread: Ref<Thread>) {
+        guard let answers = thread.pointee.notification else { return }
+        answers.pointee.waiters.rekey(thread.waitNode, key: thread.effective)
+        var rounds = LoopBound(Limits.cores)
+        for number in 0..<Limits.cores {
+            rounds.count()
+            guard let other = core.peers[number], other.answers == answers else { continue }
+            return interrupt(other, urgency: Int(thread.effective))
+        }
+    }
+
     /// Whether the calling thread waits for another core, so that its call must end.
     @inline(never) mutating func isAwaitingCore() -> Bool { core.current?.state == .awaitingCore }
 
