@@ -120,7 +120,7 @@ import Testing
         func started(after number: UInt64) -> [UInt64]? {
             machine.answer(&factory, .connections, [3, number])
         }
-        let none: [UInt64] = [0x1_0000 | UInt64(FactoryError.noSuchService.rawValue)]
+        let none: [UInt64] = [0x1_0000 | UInt64(RootError.noSuchService.rawValue)]
         let (first, supervisor) = (
             FactoryRequestTests.text("first"), FactoryRequestTests.text("supervisor")
         )
@@ -155,15 +155,15 @@ import Testing
         let give = [2] + FactoryRequestTests.text("supervisor") + [1, 0]
         system.call(callers[5], connections, give)
         system.asRoot { factory.answerWaiting() }
-        let exhausted = 0x1_0000 | UInt64(FactoryError.exhausted.rawValue)
+        let exhausted = 0x1_0000 | UInt64(RootError.exhausted.rawValue)
         #expect(system.results(callers[4]).words[0] == exhausted)
         // The supervisor has not started.
-        let none = 0x1_0000 | UInt64(FactoryError.noSuchService.rawValue)
+        let none = 0x1_0000 | UInt64(RootError.noSuchService.rawValue)
         #expect(system.results(callers[5]).words[0] == none)
         system.asRoot { while factory.performLoad() {} }
         // The first has started it.
         #expect(system.results(callers[0]).words[..<3] == [0, 3, 1])
-        let wrongState = 0x1_0000 | UInt64(FactoryError.wrongState.rawValue)
+        let wrongState = 0x1_0000 | UInt64(RootError.wrongState.rawValue)
         for caller in callers[1..<4] { #expect(system.results(caller).words[0] == wrongState) }
     }
 
@@ -184,7 +184,7 @@ import Testing
         #expect(taken)
         system.call(callers[4], tasks, start)
         system.asRoot { factory.answerWaiting() }
-        let exhausted = 0x1_0000 | UInt64(FactoryError.exhausted.rawValue)
+        let exhausted = 0x1_0000 | UInt64(RootError.exhausted.rawValue)
         #expect(system.results(callers[4]).words[0] == exhausted)
         system.asRoot { factory.loads.answer(.failure(.noMemory)) }
         system.call(callers[0], tasks, start)
@@ -192,7 +192,7 @@ import Testing
             factory.answerWaiting()
             while factory.performLoad() {}
         }
-        let wrongState = 0x1_0000 | UInt64(FactoryError.wrongState.rawValue)
+        let wrongState = 0x1_0000 | UInt64(RootError.wrongState.rawValue)
         #expect(system.results(callers[0]).words[0] == wrongState)
     }
 

@@ -137,7 +137,7 @@ import Testing
             if answer[0] != 0 { return (answer[0], .empty, 0) }
             return (0, Name(answer[3], 0, 0, 0), answer[1])
         }
-        let nobody = 0x1_0000 | UInt64(FactoryError.nothingThere.rawValue)
+        let nobody = 0x1_0000 | UInt64(RootError.nothingThere.rawValue)
         #expect(try ask(from: 0).result == nobody)
         // The highest page of the task's stack.
         let task = factory.tasks[1]

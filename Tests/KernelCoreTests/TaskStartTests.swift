@@ -70,7 +70,8 @@ import Testing
         let name = Name("supervisor")
         let words = [2, UInt64(name.count), name.word0, name.word1, 2, 0]
         let answers = [
-            0x1_0000 | UInt64(FactoryError.kernel.rawValue), Refusal.dropped.rawValue, 0,
+            0x1_0000 | UInt64(RootError.kernel(.insufficientMemory).rawValue),
+            Refusal.dropped.rawValue, 0,
         ]
         for (number, expected) in answers.enumerated() {
             machine.calls = 0

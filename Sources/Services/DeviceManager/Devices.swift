@@ -29,7 +29,7 @@ struct Devices {
             switch self {
             case .tree(let error): error.cause.message
             case .root(let error): error.reason
-            case .sharedPage: FactoryError.pageShared.text
+            case .sharedPage: RootError.pageShared.text
             }
         }
     }
@@ -158,7 +158,7 @@ struct Devices {
             return nil
         } catch {
             // A device manager that was restarted finds its drivers at work.
-            return error.of(FactoryError.self) == .wrongState ? nil : .root(error)
+            return error.of(RootError.self) == .wrongState ? nil : .root(error)
         }
     }
 

@@ -82,7 +82,7 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
                 bits: wish.bits, to: slot, by: .never)
             return nil
         } catch {
-            switch error.of(FactoryError.self) {
+            switch error.of(RootError.self) {
             case .notPermitted: return .notPermitted
             case .noSuchService: return .noService
             case .wrongState: return .ended

@@ -101,6 +101,6 @@ extension Factory {
             if tasks[number].hasUntyped {
                 try CapabilityTable.own.copy(place.untyped, to: RootSlot.firstUntyped, in: table)
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 }

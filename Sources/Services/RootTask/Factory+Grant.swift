@@ -51,7 +51,7 @@ extension Factory {
                         rights: .write | .handleFaults)
                 }
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// The root task's services that the task opens, and `shares` if its threads share a set.
@@ -143,7 +143,7 @@ extension Factory {
             try limit(thread, description.budget, Budget(place.budget), arena: Untyped(place.arena))
             try Endpoint(place.endpoint).bindServer(thread)
             try thread.resume()
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// Gives a thread its budget, if its task has one. The threads that it makes share it. The
@@ -167,7 +167,7 @@ extension Factory {
             try Thread(slots.task(number).thread).setCore(Int(core))
         } catch {
             throw error == .invalidArgument
-                ? FactoryFailure(.badRequest) : FactoryFailure(.kernel, error)
+                ? FactoryFailure(.badRequest) : FactoryFailure(.kernel(error))
         }
         tasks[number].core = core
     }
@@ -180,7 +180,7 @@ extension Factory {
         tasks[number].phase = .dead
         tasks[number].lifeSignals = []
         do throws(KernelError) { try reclaim(number) } catch {
-            throw FactoryFailure(.kernel, error)
+            throw FactoryFailure(.kernel(error))
         }
         wakeSharers(of: number)
         announceEnd(of: number)

@@ -20,7 +20,7 @@ struct Loads: ~Copyable {
         case driver(DriverRequest)
     }
     private var requests: [Request] = []
-    private var callers = Waiting<StartedTask, FactoryError>()
+    private var callers = Waiting<StartedTask, RootError>()
     /// Counts the requests.
     private var count: UInt64 = 0
     /// The places that are taken: of the requests, and of what is being loaded.
@@ -34,7 +34,7 @@ struct Loads: ~Copyable {
 
     /// Keeps a request, or refuses it where all places are taken.
     mutating func add(
-        _ request: Request, _ caller: consuming Caller<StartedTask, FactoryError>
+        _ request: Request, _ caller: consuming Caller<StartedTask, RootError>
     ) {
         if taken >= Loads.places - 1 { return caller.refuse(.exhausted) }
         taken += 1
@@ -47,7 +47,7 @@ struct Loads: ~Copyable {
         requests.isEmpty ? nil : requests.removeFirst()
     }
     /// Tells the caller of the request that was taken what became of it.
-    mutating func answer(_ result: Result<StartedTask, FactoryError>) {
+    mutating func answer(_ result: Result<StartedTask, RootError>) {
         taken -= 1
         guard let caller = callers.takeFirst() else { return }
         switch result {
@@ -92,7 +92,7 @@ extension Factory {
     /// - Returns: whether there was one.
     mutating func performLoad() -> Bool {
         guard let request = loads.takeFirst() else { return false }
-        let result: Result<StartedTask, FactoryError>
+        let result: Result<StartedTask, RootError>
         do throws(FactoryFailure) { result = .success(try load(request)) } catch {
             result = .failure(error.cause)
         }

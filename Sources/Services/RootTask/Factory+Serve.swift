@@ -51,11 +51,7 @@ extension Factory {
 
     private static func describe(_ failure: FactoryFailure, _ text: inout Text) {
         text.add(failure.cause.text)
-        guard let shortage = failure.shortage else {
-            guard let kernel = failure.kernel else { return }
-            text.add(", kernel error ")
-            return text.decimal(UInt64(kernel.rawValue))
-        }
+        guard let shortage = failure.shortage else { return }
         text.add(": it needs ")
         text.decimal(shortage.needed)
         if failure.cause == .arenaTooSmall {
@@ -129,6 +125,6 @@ extension Factory {
         do throws(KernelError) {
             try Endpoint(own).bindServer(Thread(RootSlot.thread))
             try Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 }

@@ -18,7 +18,7 @@ enum SharePlace {
     static func area(_ page: Int) -> Slot { Slot(3 + UInt32(page)) }
 }
 
-extension Factory: SharesServer {
+extension Factory {
     /// Makes all shares. If the memory does not suffice for a share, the root task reports that, no
     /// task gets the share, and nothing is taken for it.
     mutating func makeShares(_ descriptions: [SharedDescription]) {
@@ -61,7 +61,7 @@ extension Factory: SharesServer {
             try memory.make(kind, sizeBits: sizeBits, at: slot)
             do throws(KernelError) {
                 try CapabilityTable.own.move(slot, to: place, in: CapabilityTable(table))
-            } catch { throw FactoryFailure(.kernel, error) }
+            } catch { throw FactoryFailure(.kernel(error)) }
         }
     }
 
@@ -78,7 +78,7 @@ extension Factory: SharesServer {
                     try CapabilityTable.own.move(frame, to: SharePlace.page, in: table)
                 }
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// What a task has of each share that was made.
@@ -147,50 +147,12 @@ extension Factory: SharesServer {
     }
 
     /// Makes a thread a participant of a share's mutex set.
-    private func join(
+    func join(
         _ thread: Thread, as participant: Int, _ part: SharePart
     ) throws(KernelError) {
         try slots.joined.use { (set) throws(KernelError) in
             try CapabilityTable(sharesHeld[part.index]).copy(SharePlace.first, to: set, in: .own)
             try MutexSet(set).join(thread, as: participant)
-        }
-    }
-
-    /// Makes a thread that a task started a participant of the mutex set of one of its shares,
-    /// under the number of its place. No task has the right to do that itself: it could end the
-    /// participation of others.
-    ///
-    /// - Parameters:
-    ///   - number: the task.
-    ///   - share: which of the task's shares.
-    ///   - place: the thread's place.
-    private func join(_ number: Int, share: Int, place: Int) throws(FactoryFailure) {
-        let parts = parts(of: number)
-        if share >= parts.count || place >= Thread.maximumCount {
-            throw FactoryFailure(.badRequest)
-        }
-        let part = parts[share]
-        let description = shares[part.index]
-        if description.setCells == 0 || !description.users[part.user].isWriter {
-            throw FactoryFailure(.notPermitted)
-        }
-        let participant = part.firstParticipant(of: description) + 1 + place
-        do throws(KernelError) {
-            try with(.started(place), of: number) { (thread) throws(KernelError) in
-                try join(thread, as: participant, part)
-            }
-        } catch {
-            // All bodies of a place have one thread.
-            if error != .slotOccupied { throw FactoryFailure(.kernel, error) }
-        }
-    }
-
-    mutating func join(
-        _ place: UInt8, share: UInt8, _ client: ClientBadge
-    ) throws(FactoryError) {
-        try answering { () throws(FactoryFailure) in
-            let number = try index(of: UInt16(client.task))
-            try join(number, share: Int(share), place: Int(place))
         }
     }
 
@@ -212,7 +174,7 @@ extension Factory: SharesServer {
                         try held.copy(SharePlace.first, to: slot, in: .own)
                         try wakeAll(MutexSet(slot), of: share, in: held)
                     }
-                } catch { report(share.name, FactoryFailure(.kernel, error), " wakes nobody: ") }
+                } catch { report(share.name, FactoryFailure(.kernel(error)), " wakes nobody: ") }
             }
         }
     }

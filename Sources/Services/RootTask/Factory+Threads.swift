@@ -109,7 +109,7 @@ extension Factory {
                     handler, to: StartSlot.faultHandler, in: table,
                     rights: .write | .handleFaults)
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
         for index in 1..<TaskThread.count {
             // Most places have no thread.
             try? with(TaskThread(index), of: number) { (thread) throws(KernelError) in

@@ -66,7 +66,7 @@ import UserRuntime
                 unsafe words[4 * number + 2] = name.word2
                 unsafe words[4 * number + 3] = name.word3
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     // Starting
@@ -142,7 +142,7 @@ import UserRuntime
             try CapabilityTable.own.mint(
                 source, to: slots.task(number).faultHandler, rights: .write | .handleFaults,
                 badge: UInt64(number) + 1)
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
         tasks[number].hasFaultHandler = true
     }
 

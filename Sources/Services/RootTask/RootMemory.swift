@@ -110,11 +110,11 @@ struct RootMemory {
         {
             return
         }
-        if failure != .insufficientMemory { throw FactoryFailure(.kernel, failure) }
+        if failure != .insufficientMemory { throw FactoryFailure(.kernel(failure)) }
         let needed = max(
             Footprint.memory(kind, sizeBits: sizeBits),
             Footprint.descriptor(kind, sizeBits: sizeBits))
-        throw FactoryFailure(.noMemory, failure).lacking(
+        throw FactoryFailure(.noMemory).lacking(
             Shortage(
                 needed: UInt64(needed), total: boot.ramBytes, free: freeBytes(),
                 largest: largestPiece(within: window)))
@@ -132,7 +132,7 @@ struct RootMemory {
                 largest, (1 << UInt64(state.sizeBits)) - state.lowBytes - state.highBytes)
         }
         if largest >= UInt64(bytes) { return }
-        throw FactoryFailure(.noMemory, .insufficientMemory).lacking(
+        throw FactoryFailure(.noMemory).lacking(
             Shortage(
                 needed: UInt64(bytes), total: boot.ramBytes, free: freeBytes(), largest: largest))
     }
@@ -147,7 +147,7 @@ struct RootMemory {
             } catch { failure = error }
             if failure != .insufficientMemory { break }
         }
-        throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
+        throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel(failure))
     }
 
     /// Gives away a region as it is: an object as large as its region leaves no room for its
@@ -225,42 +225,5 @@ struct RootMemory {
 extension UntypedRegion {
     func lies(in window: DMAWindow) -> Bool {
         window.address(of: physicalBase, length: 1 << UInt64(sizeBits)) != nil
-    }
-}
-
-/// How much memory was lacking, in bytes.
-struct Shortage {
-    var needed: UInt64
-    /// Of the arena, or of the machine.
-    var total: UInt64
-    /// Of the machine's memory.
-    var free: UInt64 = 0
-    var largest: UInt64 = 0
-}
-
-/// Why a step failed, with the kernel's error where there is one.
-struct FactoryFailure: Error {
-    var cause: FactoryError
-    var kernel: KernelError?
-    /// The task was to be killed while it was loaded; whoever wants it again may have begun it anew
-    /// meanwhile.
-    var isWithdrawal = false
-    /// Of `noMemory` and `arenaTooSmall`.
-    private(set) var shortage: Shortage?
-    init(_ cause: FactoryError, _ kernel: KernelError? = nil) {
-        self.cause = cause
-        self.kernel = kernel
-    }
-
-    static var withdrawal: FactoryFailure {
-        var failure = FactoryFailure(.wrongState)
-        failure.isWithdrawal = true
-        return failure
-    }
-
-    func lacking(_ shortage: Shortage) -> FactoryFailure {
-        var failure = self
-        failure.shortage = shortage
-        return failure
     }
 }

@@ -53,7 +53,7 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     try memory.make(.frame, sizeBits: 12, at: first)
     try mapOwn(first, at: window.address, &memory, &slots)
     do throws(KernelError) { try AddressSpace(RootSlot.addressSpace).unmap(first) } catch {
-        throw FactoryFailure(.kernel, error)
+        throw FactoryFailure(.kernel(error))
     }
     try memory.make(.endpoint, at: own)
     try memory.makePool(at: pool)
@@ -75,17 +75,17 @@ func mapOwn(
             try AddressSpace(RootSlot.addressSpace).map(frame, at: address, .read | .write)
             return
         } catch {
-            if error != .notMapped { throw FactoryFailure(.kernel, error) }
+            if error != .notMapped { throw FactoryFailure(.kernel(error)) }
         }
         guard let table = slots.own() else { throw FactoryFailure(.exhausted) }
         try memory.make(.pageTable, at: table)
         do throws(KernelError) {
             try AddressSpace(RootSlot.addressSpace).attachTable(table, at: address)
         } catch {
-            throw FactoryFailure(.kernel, error)
+            throw FactoryFailure(.kernel(error))
         }
     }
-    throw FactoryFailure(.kernel, .notMapped)
+    throw FactoryFailure(.kernel(.notMapped))
 }
 
 /// The root task's heap, from the first region that is large enough: everything after this
@@ -119,7 +119,7 @@ private func makeHeap(
                     }
                 }
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
         addHeap(heap, UInt64(pages * 4096))
         return
     }

@@ -25,7 +25,7 @@ struct TaskBuilder {
 
     func kernel(_ body: () throws(KernelError) -> Void) throws(FactoryFailure) {
         do throws(KernelError) { try body() } catch {
-            throw FactoryFailure(error == .insufficientMemory ? .arenaTooSmall : .kernel, error)
+            throw FactoryFailure(error == .insufficientMemory ? .arenaTooSmall : .kernel(error))
         }
     }
 
@@ -70,7 +70,7 @@ struct TaskBuilder {
                 try space.map(slot, at: address, rights)
                 return
             } catch {
-                if error != .notMapped { throw FactoryFailure(.kernel, error) }
+                if error != .notMapped { throw FactoryFailure(.kernel(error)) }
             }
             _ = try pageTable.use { (table) throws(FactoryFailure) in
                 try kernel { () throws(KernelError) in
@@ -80,7 +80,7 @@ struct TaskBuilder {
                 return try hold(table)
             }
         }
-        throw FactoryFailure(.kernel, .notMapped)
+        throw FactoryFailure(.kernel(.notMapped))
     }
 
     /// A new page at `address`, filled by `fill` where there is one.

@@ -138,7 +138,7 @@ extension Shell {
         terminal.nap(milliseconds: 20)
         do throws(SystemError) { try tasks.kill(task) } catch {
             // In the wrong state is one that does not run.
-            if error.of(FactoryError.self) != .wrongState {
+            if error.of(RootError.self) != .wrongState {
                 return say("the benchmark of before does not end")
             }
         }

@@ -191,7 +191,7 @@ extension Shell {
     /// Starts a task anew, which may run.
     private func restart(_ task: UInt16) throws(SystemError) {
         do throws(SystemError) { try tasks.kill(task) } catch {
-            if error.of(FactoryError.self) != .wrongState { throw error }
+            if error.of(RootError.self) != .wrongState { throw error }
         }
         _ = try tasks.restart(task, argument: FixedString(), by: .never)
     }
@@ -205,7 +205,7 @@ extension Shell {
             case .kill: say("it stays: without a supervisor nobody handles a fault")
             }
         } catch {
-            if error.of(FactoryError.self) == .wrongState {
+            if error.of(RootError.self) == .wrongState {
                 say("the supervisor does not run")
             } else {
                 say(error.reason)
@@ -226,7 +226,7 @@ extension Shell {
 
     /// Says why the root task does not do something to a task.
     private mutating func sayNotDone(_ task: TaskLine, _ error: SystemError) {
-        if error.of(FactoryError.self) == .wrongState { return sayNotRunning(task) }
+        if error.of(RootError.self) == .wrongState { return sayNotRunning(task) }
         say(error.reason)
     }
 
@@ -237,7 +237,7 @@ extension Shell {
             return say(core, ": no such core")
         }
         do throws(SystemError) { try tasks.move(task.number, to: UInt8(number)) } catch {
-            if error.of(FactoryError.self) == .badRequest {
+            if error.of(RootError.self) == .badRequest {
                 return say(core, ": this core does not run; `cores=` starts more")
             }
             sayNotDone(task, error)

@@ -27,7 +27,7 @@ extension TaskSupervisor: SupervisorServer {
     mutating func crash(task: UInt64, _ client: ClientBadge) throws(SupervisorError) {
         let index = try index(of: task, "crash", for: client)
         do throws(SystemError) { try TasksClient().crash(watched[index].task, by: .never) } catch {
-            throw SupervisorError(error.of(FactoryError.self))
+            throw SupervisorError(error.of(RootError.self))
         }
     }
 
@@ -80,5 +80,5 @@ extension TaskSupervisor: SupervisorServer {
 
 extension SupervisorError {
     /// Why the root task refuses.
-    fileprivate init(_ error: FactoryError?) { self = error == .wrongState ? .wrongState : .failed }
+    fileprivate init(_ error: RootError?) { self = error == .wrongState ? .wrongState : .failed }
 }

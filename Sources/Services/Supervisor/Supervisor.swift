@@ -221,7 +221,7 @@ import UserRuntime
     mutating func end(_ index: Int, _ report: FaultLines) {
         let number = watched[index].number
         let plans = unsafe self.plans
-        var refusal: FactoryError?
+        var refusal: RootError?
         let decision = watched[index].state.end(at: now) { isPlanned in
             unsafe plans[Int(number)] = isPlanned ? 1 : 0
         } kill: {
@@ -264,7 +264,7 @@ import UserRuntime
         do throws(SystemError) {
             try TasksClient().begin(watched[index].task, by: .never)
             watched[index].state.starting()
-        } catch { startFailed(index, error.of(FactoryError.self) ?? .kernel) }
+        } catch { startFailed(index, RootError(error)) }
     }
 
     /// Looks what became of a start that was asked for.
@@ -312,7 +312,7 @@ import UserRuntime
         say(text.bytes)
     }
 
-    private mutating func startFailed(_ index: Int, _ error: FactoryError) {
+    private mutating func startFailed(_ index: Int, _ error: RootError) {
         starters.take(at: watched[index].number)?.refuse(.failed)
         report(index, error.text)
         let decision = watched[index].state.died(at: now)
@@ -371,11 +371,11 @@ extension TaskSupervisor {
     /// Asks the root task to end a task.
     ///
     /// - Returns: why it does not.
-    static func end(_ number: UInt64) -> FactoryError? {
+    static func end(_ number: UInt64) -> RootError? {
         do throws(SystemError) {
             try TasksClient().kill(UInt16(truncatingIfNeeded: number), by: .never)
             return nil
-        } catch { return error.of(FactoryError.self) ?? .kernel }
+        } catch { return RootError(error) }
     }
 
     /// What the root task knows of a task's life; nil if there is no such task.

@@ -20,8 +20,8 @@ import SwiftSyntax
         }
     }
 
-    /// Returns the services of a folder, in the order of the files' names.
-    private static func services(of folder: String) throws -> [Described] {
+    /// Returns what the files of a folder describe, in the order of their names.
+    private static func describe(_ folder: String) throws -> [Described] {
         try FileManager.default.contentsOfDirectory(atPath: folder).sorted().compactMap { name in
             let path = "\(folder)/\(name)"
             if !name.hasSuffix(".swift") { return nil }
@@ -32,9 +32,9 @@ import SwiftSyntax
 
     private static func writeMethods(of folder: String, to file: String) throws {
         var text = "# The methods of services. Generated from the protocols in \(folder).\n"
-        for service in try services(of: folder) {
-            for method in service.interface.methods {
-                text += "\n[[method]]\nservice = \"\(service.interface.service)\"\n"
+        for interface in try describe(folder).compactMap(\.service?.interface) {
+            for method in interface.methods {
+                text += "\n[[method]]\nservice = \"\(interface.service)\"\n"
                 text += "name = \"\(method.name)\"\nnumber = \(method.number)\n"
                 text += "access = \"\(method.access.rawValue)\"\n"
             }
@@ -46,7 +46,8 @@ import SwiftSyntax
         of folder: String, to pages: String, isCheck: Bool = false
     ) throws {
         var written: Set<String> = []
-        for page in try services(of: folder).map(Page.init) {
+        let files = try describe(folder)
+        for page in files.compactMap({ Page($0, beside: files) }) {
             let path = "\(pages)/\(page.name).md"
             written.insert("\(page.name).md")
             if isCheck {
@@ -71,15 +72,15 @@ import SwiftSyntax
     }
 }
 
-/// One file's service.
+/// What one file describes: a service, or an error that several services throw.
 private struct Described {
     let file: String
-    let declaration: ProtocolDeclSyntax
-    let interface: Interface
-    /// The structures and enumerations with `@Message`.
+    /// nil: the file describes an error alone.
+    let service: (declaration: ProtocolDeclSyntax, interface: Interface)?
+    /// The structures and enumerations that travel in messages.
     let values: [DeclSyntax]
 
-    /// nil: the file describes no service.
+    /// nil: the file describes neither.
     init?(_ tree: SourceFileSyntax, _ file: String) throws {
         var service: (ProtocolDeclSyntax, Interface)?
         var values: [DeclSyntax] = []
@@ -91,52 +92,67 @@ private struct Described {
             } else if let declaration = statement.item.as(DeclSyntax.self),
                 let attributed = declaration.asProtocol((any WithAttributesSyntax).self),
                 attributed.attributes.attribute("Message") != nil
+                    || declaration.as(EnumDeclSyntax.self)?.isServiceError == true
             {
                 values.append(declaration)
             }
         }
-        guard let service else { return nil }
-        (declaration, interface) = service
+        if service == nil && !values.contains(where: { $0.errorName != nil }) { return nil }
+        self.service = service
         self.values = values
         self.file = file
     }
+    /// The errors that it describes.
+    var errors: [String] { values.compactMap(\.errorName) }
 }
 
-/// The page of a service.
+extension EnumDeclSyntax {
+    fileprivate var isServiceError: Bool {
+        inheritanceClause?.inheritedTypes.contains {
+            $0.type.trimmedDescription == "ServiceError"
+        } ?? false
+    }
+}
+extension DeclSyntax {
+    /// The name of an enumeration that a service throws.
+    fileprivate var errorName: String? {
+        guard let enumeration = self.as(EnumDeclSyntax.self), enumeration.isServiceError else {
+            return nil
+        }
+        return enumeration.name.text
+    }
+}
+
+/// The page of a service, or of an error that several services throw.
 private struct Page {
     /// The name of the file that is written, without its ending.
     let name: String
     let text: String
 
-    init(_ service: Described) {
-        let interface = service.interface
-        name = interface.service
-        var lines = ["# The service `\(name)`"]
-        lines += documentation(of: service.declaration)
-        lines += [
-            "", "Version \(interface.version). This page is generated from `\(service.file)`.",
-            "See [typed services](../typed-services.md) for clients and servers.",
-        ]
-        for method in interface.methods {
-            lines += ["", "## \(method.name)", "```swift", method.signature, "```"]
-            lines += method.documentation.map(Page.text)
-            switch method.kind {
-            case .plain: break
-            case .answeredLater:
-                lines += ["", "A client names a deadline: the answer comes later."]
-            case .oneWay:
-                lines += [
-                    "", "There is no answer. The client goes on once the server has the message.",
-                ]
+    /// - Parameter files: all that are described.
+    init?(_ file: Described, beside files: [Described]) {
+        var lines: [String] = []
+        if let (declaration, interface) = file.service {
+            name = interface.service
+            lines = ["# The service `\(name)`"] + documentation(of: declaration)
+            lines += [
+                "", "Version \(interface.version). This page is generated from `\(file.file)`.",
+                "See [typed services](../typed-services.md) for clients and servers.",
+            ]
+            let thrown = Set(interface.methods.compactMap(\.error))
+            for error in thrown.sorted() where !file.errors.contains(error) {
+                if files.contains(where: { $0.service == nil && $0.errors.contains(error) }) {
+                    lines += ["", "Its error: [`\(error)`](\(error).md)."]
+                }
             }
-            switch method.access {
-            case .open: break
-            case .restricted:
-                lines += ["", "A client needs `\(name).\(method.name)` under its `opens`."]
-            case .rootOnly: lines += ["", "For the root task alone."]
-            }
+            for method in interface.methods { lines += Page.lines(of: method, name) }
+        } else if let error = file.errors.first {
+            name = error
+            lines = ["# `\(name)`", "This page is generated from `\(file.file)`."]
+        } else {
+            return nil
         }
-        for value in service.values {
+        for value in file.values {
             if let enumeration = value.as(EnumDeclSyntax.self) {
                 lines += Page.table(of: enumeration)
             } else if let structure = value.as(StructDeclSyntax.self) {
@@ -144,6 +160,27 @@ private struct Page {
             }
         }
         text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(of method: Interface.Method, _ service: String) -> [String] {
+        var lines = ["", "## \(method.name)", "```swift", method.signature, "```"]
+        lines += method.documentation.map(Page.text)
+        switch method.kind {
+        case .plain: break
+        case .answeredLater:
+            lines += ["", "A client names a deadline: the answer comes later."]
+        case .oneWay:
+            lines += [
+                "", "There is no answer. The client goes on once the server has the message.",
+            ]
+        }
+        switch method.access {
+        case .open: break
+        case .restricted:
+            lines += ["", "A client needs `\(service).\(method.name)` under its `opens`."]
+        case .rootOnly: lines += ["", "For the root task alone."]
+        }
+        return lines
     }
 
     private static func table(of structure: StructDeclSyntax) -> [String] {

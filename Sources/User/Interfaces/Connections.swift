@@ -9,17 +9,17 @@ public protocol Connections {
     ///   task has ended, and each time it runs again; 0: none.
     @Method(1, .answeredLater) func open(
         _ service: FixedString<32>, bits: UInt64
-    ) throws(FactoryError) -> Given<Endpoint>
+    ) throws(RootError) -> Given<Endpoint>
 
     /// The same for another task, which the name service passes it on to. The badge is that
     /// task's. A service whose task does not run, between two of its lives, is `wrongState`.
     @Method(2, .answeredLater, .restricted) func give(
         _ service: FixedString<32>, to task: UInt16, bits: UInt64
-    ) throws(FactoryError) -> Given<Endpoint>
+    ) throws(RootError) -> Given<Endpoint>
 
     /// Returns the first start of a service's task after start `number`. Of several starts of a
     /// task only the last counts. `noSuchService`: there was none.
-    @Method(3) func started(after number: UInt64) throws(FactoryError) -> StartedService
+    @Method(3) func started(after number: UInt64) throws(RootError) -> StartedService
 }
 
 /// The start of a service's task.

@@ -6,10 +6,10 @@ public protocol Drivers {
     /// Copies the encoded manifest from its byte `start` on, as much as there is room for.
     @Method(1) func manifest(
         from start: UInt64, into bytes: borrowing LentForWriting<UInt8>
-    ) throws(FactoryError) -> ManifestPart
+    ) throws(RootError) -> ManifestPart
 
     /// Starts a driver for one device.
-    @Method(2, .answeredLater) func start(_ driver: DriverRequest) throws(FactoryError)
+    @Method(2, .answeredLater) func start(_ driver: DriverRequest) throws(RootError)
         -> StartedTask
 }
 

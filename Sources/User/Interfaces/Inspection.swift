@@ -5,10 +5,10 @@
 @Service(version: 1)
 public protocol Inspection {
     /// Describes a task; 0 is the root task.
-    @Method(1) func task(_ number: UInt16) throws(FactoryError) -> TaskRecord
+    @Method(1) func task(_ number: UInt16) throws(RootError) -> TaskRecord
 
     /// Describes the first thread from a place on that a task has started.
-    @Method(2) func thread(of task: UInt16, from place: UInt8) throws(FactoryError)
+    @Method(2) func thread(of task: UInt16, from place: UInt8) throws(RootError)
         -> ThreadRecord
 
     /// What tasks do, without the first tasks: in the order of their numbers, as many as fit into
@@ -16,26 +16,26 @@ public protocol Inspection {
     @Method(3) func activity(without first: UInt16) -> Items<TaskActivity, 31>
 
     /// The memory of a task.
-    @Method(4) func memory(of task: UInt16) throws(FactoryError) -> TaskMemory
+    @Method(4) func memory(of task: UInt16) throws(RootError) -> TaskMemory
 
     /// What the manifest says of a task's life, and where in that life it is.
-    @Method(5) func policy(of task: UInt16) throws(FactoryError) -> TaskPolicy
+    @Method(5) func policy(of task: UInt16) throws(RootError) -> TaskPolicy
 
     /// Describes an interrupt that a task holds, by its place among all of them.
-    @Method(6) func interrupt(_ index: UInt32) throws(FactoryError) -> InterruptRecord
+    @Method(6) func interrupt(_ index: UInt32) throws(RootError) -> InterruptRecord
 
     /// Describes what is in a slot of a task's table. It throws `badRequest` behind the last slot.
-    @Method(7) func capability(in slot: UInt32, of task: UInt16) throws(FactoryError)
+    @Method(7) func capability(in slot: UInt32, of task: UInt16) throws(RootError)
         -> CapabilityRecord
 
     /// The machine's memory.
     @Method(8) func machineMemory() -> MachineMemory
 
     /// What a processor core has counted since boot.
-    @Method(9) func core(_ number: UInt8) throws(FactoryError) -> CoreCounts
+    @Method(9) func core(_ number: UInt8) throws(RootError) -> CoreCounts
 
     /// The number of the task that provides a service.
-    @Method(10) func provider(of service: FixedString<32>) throws(FactoryError) -> UInt16
+    @Method(10) func provider(of service: FixedString<32>) throws(RootError) -> UInt16
 }
 
 /// Where a task is in its life.
@@ -223,12 +223,12 @@ public enum StartProgress: Equatable, Sendable, MessageValue {
     /// The task was started, or none was asked for.
     case ended
     case underWay
-    case failed(FactoryError)
+    case failed(RootError)
 
     @_transparent public static var words: UInt { 1 }
     public static var shape: UInt64 {
         var hash = InterfaceHash("StartProgress", version: 1)
-        hash.add(FactoryError.shape)
+        hash.add(RootError.shape)
         return hash.raw
     }
     public func put(into message: inout MessageWriter) {
@@ -242,7 +242,7 @@ public enum StartProgress: Equatable, Sendable, MessageValue {
         guard let word = message.takeWord() else { return nil }
         if word < 2 { return word == 0 ? .ended : .underWay }
         guard word >> 16 == 1 else { return nil }
-        return FactoryError(rawValue: UInt16(truncatingIfNeeded: word)).map { .failed($0) }
+        return RootError(rawValue: UInt16(truncatingIfNeeded: word)).map { .failed($0) }
     }
 }
 

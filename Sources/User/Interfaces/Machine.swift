@@ -5,8 +5,8 @@
 @Service(version: 1)
 public protocol Machine {
     /// Reboots.
-    @Method(1) func reboot() throws(FactoryError)
+    @Method(1) func reboot() throws(RootError)
 
     /// Switches the machine off. An emulator ends with `status`.
-    @Method(2) func powerOff(status: UInt8) throws(FactoryError)
+    @Method(2) func powerOff(status: UInt8) throws(RootError)
 }

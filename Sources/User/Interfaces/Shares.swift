@@ -11,5 +11,5 @@ public protocol Shares {
     /// - Parameters:
     ///   - place: of the thread.
     ///   - share: the number of the share in the order of the task's.
-    @Method(1) func join(_ place: UInt8, share: UInt8) throws(FactoryError)
+    @Method(1) func join(_ place: UInt8, share: UInt8) throws(RootError)
 }

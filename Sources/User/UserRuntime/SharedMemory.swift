@@ -105,8 +105,8 @@ public struct ListedShare: Sendable {
     /// The calling thread's participation in the mutex set.
     ///
     /// - Throws: `notPermitted` (the task only reads, or the share has no cells); `timedOut` (the
-    ///   root task did not make the thread a participant by `deadline`), and what calling it
-    ///   throws.
+    ///   root task did not make the thread a participant by `deadline`), and why the kernel refused
+    ///   that to it.
     func participant(by deadline: Instant) throws(KernelError) -> MutexParticipant {
         if kind == .ring || page == 0 { throw .notPermitted }
         var own = firstParticipant
@@ -126,10 +126,7 @@ public struct ListedShare: Sendable {
             request.put(UInt8(place.number))
             request.put(UInt8(number))
             try request.call(Endpoint(StartSlot.root(.shares)), by: deadline).end()
-        } catch {
-            if case .kernel(let error) = error { throw error }
-            throw .notPermitted
-        }
+        } catch { throw error.kernelError }
         unsafe place.record.pointee.joined_shares |= bit
     }
 

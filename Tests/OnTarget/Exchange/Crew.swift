@@ -107,7 +107,7 @@ private func tryToHarm() {
         do throws(SystemError) {
             try SharesClient().join(request.place, share: request.share, by: .never)
         } catch {
-            if error.of(FactoryError.self) != nil { refused += 1 }
+            if error.of(RootError.self) != nil { refused += 1 }
         }
     }
     do throws(SystemError) { try TasksClient().kill(1, by: .never) } catch {

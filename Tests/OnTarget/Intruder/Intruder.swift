@@ -80,7 +80,7 @@ private func isRefusedConnections() -> Bool {
     let serial = FixedString<32>(name: [0x6c61_6972_6573, 0, 0, 0])
     let slot = Slot(StartSlot.firstFree.index + 1)
     let connections = ConnectionsClient()
-    return fails(.service(FactoryError.notPermitted.rawValue)) { () throws(SystemError) in
+    return fails(.service(RootError.notPermitted.rawValue)) { () throws(SystemError) in
         _ = try connections.open(serial, bits: 0, to: slot, by: .never)
     }
         && fails(.refused(.notPermitted)) { () throws(SystemError) in

@@ -9,20 +9,22 @@ import UserRuntime
 extension Factory: DriversServer {
     mutating func manifest(
         from start: UInt64, into bytes: borrowing LentForWriting<UInt8>, _ client: ClientBadge
-    ) throws(FactoryError) -> ManifestPart {
+    ) throws(RootError) -> ManifestPart {
         let size = unsafe manifestFile.count
         let offset = Int(min(start, UInt64(size)))
         let count = min(size - offset, bytes.count)
         if count > 0 {
             // Safety: the kernel mapped the bundle there, for good.
             let part = unsafe UnsafeBufferPointer(rebasing: manifestFile[offset..<offset + count])
-            do throws(KernelError) { try bytes.write(unsafe part.span) } catch { throw .kernel }
+            do throws(KernelError) { try bytes.write(unsafe part.span) } catch {
+                throw .kernel(error)
+            }
         }
         return ManifestPart(bytes: UInt32(count), whole: UInt64(size))
     }
 
     mutating func start(
-        _ driver: DriverRequest, _ caller: consuming Caller<StartedTask, FactoryError>
+        _ driver: DriverRequest, _ caller: consuming Caller<StartedTask, RootError>
     ) {
         loads.add(.driver(driver), caller)
     }

@@ -9,10 +9,10 @@ import ServiceCores
 import UserRuntime
 
 extension Factory: MachineServer {
-    mutating func reboot(_ client: ClientBadge) throws(FactoryError) {
+    mutating func reboot(_ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in try end(by: .reboot) }
     }
-    mutating func powerOff(status: UInt8, _ client: ClientBadge) throws(FactoryError) {
+    mutating func powerOff(status: UInt8, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in try end(by: .powerOff(status: status)) }
     }
 
@@ -48,7 +48,7 @@ extension Factory: MachineServer {
             case .reboot: try control.reboot()
             case .powerOff(let status): try control.powerOff(status: UInt64(status))
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// Ends the machine as the command line's `run` asks, if the shell did not start or a boot task

@@ -1,5 +1,5 @@
-// Looking into a task, and leading it astray: its registers, its stack, and the two ways to break
-// it that the shell offers.
+// Threads that the root task stops: their registers and stacks, and the two ways to break a task
+// that the shell offers.
 
 import Interfaces
 import KernelABI
@@ -18,7 +18,7 @@ extension Factory {
                 try thread.suspend()
                 return try thread.readRegisters()
             }
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// Why a thread that stood in a fault faulted.
@@ -80,7 +80,7 @@ extension Factory {
         do throws(KernelError) {
             try thread.writeRegisters(registers)
             try thread.resume()
-        } catch { throw FactoryFailure(.kernel, error) }
+        } catch { throw FactoryFailure(.kernel(error)) }
     }
 
     /// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the

@@ -1,4 +1,4 @@
-// The service `tasks`: requests are checked, and done by what the other files say.
+// The service `tasks`: it checks requests, and the factory performs them.
 
 import Interfaces
 import KernelABI
@@ -9,40 +9,40 @@ import UserRuntime
 /// Does what a client asked for; of a failure, the client is told the cause.
 func answering<Result>(
     _ work: () throws(FactoryFailure) -> Result
-) throws(FactoryError) -> Result {
+) throws(RootError) -> Result {
     do throws(FactoryFailure) { return try work() } catch { throw error.cause }
 }
 
 extension Factory: TasksServer {
     mutating func start(
-        _ name: FixedString<32>, _ caller: consuming Caller<StartedTask, FactoryError>
+        _ name: FixedString<32>, _ caller: consuming Caller<StartedTask, RootError>
     ) {
         loads.add(.start(Name(name.nameWords)), caller)
     }
     mutating func restart(
         _ task: UInt16, argument: FixedString<32>,
-        _ caller: consuming Caller<StartedTask, FactoryError>
+        _ caller: consuming Caller<StartedTask, RootError>
     ) {
         loads.add(.restart(task, argument: Name(argument.nameWords)), caller)
     }
-    mutating func begin(_ task: UInt16, _ client: ClientBadge) throws(FactoryError) {
+    mutating func begin(_ task: UInt16, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in try begin(try index(of: task)) }
     }
-    mutating func kill(_ task: UInt16, _ client: ClientBadge) throws(FactoryError) {
+    mutating func kill(_ task: UInt16, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in
             let number = try index(of: task)
             try kill(number)
             note("kill", number, by: client)
         }
     }
-    mutating func crash(_ task: UInt16, _ client: ClientBadge) throws(FactoryError) {
+    mutating func crash(_ task: UInt16, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in
             let number = try index(of: task)
             try crash(number)
             note("crash", number, by: client)
         }
     }
-    mutating func hang(_ task: UInt16, _ client: ClientBadge) throws(FactoryError) {
+    mutating func hang(_ task: UInt16, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in
             let number = try index(of: task)
             try hang(number)
@@ -51,12 +51,12 @@ extension Factory: TasksServer {
     }
     mutating func move(
         _ task: UInt16, to core: UInt8, _ client: ClientBadge
-    ) throws(FactoryError) {
+    ) throws(RootError) {
         try answering { () throws(FactoryFailure) in try move(try index(of: task), to: core) }
     }
     mutating func stop(
         _ task: UInt16, _ client: ClientBadge
-    ) throws(FactoryError) -> StoppedThread {
+    ) throws(RootError) -> StoppedThread {
         try answering { () throws(FactoryFailure) in
             let number = try index(of: task)
             return stoppedThread(number, try stop(number))
@@ -64,7 +64,7 @@ extension Factory: TasksServer {
     }
     mutating func examine(
         _ task: UInt16, _ fault: ThreadFault, _ client: ClientBadge
-    ) throws(FactoryError) -> StoppedThread {
+    ) throws(RootError) -> StoppedThread {
         try answering { () throws(FactoryFailure) in try examine(try index(of: task), fault) }
     }
 

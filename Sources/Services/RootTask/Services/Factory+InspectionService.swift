@@ -7,7 +7,7 @@ import ServiceCores
 import UserRuntime
 
 extension Factory: InspectionServer {
-    mutating func task(_ number: UInt16, _ client: ClientBadge) throws(FactoryError) -> TaskRecord {
+    mutating func task(_ number: UInt16, _ client: ClientBadge) throws(RootError) -> TaskRecord {
         if number == 0 { return describeRoot() }
         return try answering { () throws(FactoryFailure) in describe(try index(of: number)) }
     }
@@ -43,7 +43,7 @@ extension Factory: InspectionServer {
 
     mutating func thread(
         of task: UInt16, from place: UInt8, _ client: ClientBadge
-    ) throws(FactoryError) -> ThreadRecord {
+    ) throws(RootError) -> ThreadRecord {
         try answering { () throws(FactoryFailure) in
             try describeThread(try index(of: task), from: Int(place))
         }
@@ -88,8 +88,7 @@ extension Factory: InspectionServer {
         return items
     }
 
-    mutating func memory(of task: UInt16, _ client: ClientBadge) throws(FactoryError) -> TaskMemory
-    {
+    mutating func memory(of task: UInt16, _ client: ClientBadge) throws(RootError) -> TaskMemory {
         try answering { () throws(FactoryFailure) in describeMemory(try index(of: task)) }
     }
 
@@ -109,8 +108,7 @@ extension Factory: InspectionServer {
         return memory
     }
 
-    mutating func policy(of task: UInt16, _ client: ClientBadge) throws(FactoryError) -> TaskPolicy
-    {
+    mutating func policy(of task: UInt16, _ client: ClientBadge) throws(RootError) -> TaskPolicy {
         let number = try answering { () throws(FactoryFailure) in try index(of: task) }
         let state = tasks[number]
         let restart = state.description.restart
@@ -124,7 +122,7 @@ extension Factory: InspectionServer {
 
     mutating func interrupt(
         _ index: UInt32, _ client: ClientBadge
-    ) throws(FactoryError) -> InterruptRecord {
+    ) throws(RootError) -> InterruptRecord {
         var remaining = Int(index)
         for number in 0..<tasks.count {
             let lines = tasks[number].device.lines
@@ -143,7 +141,7 @@ extension Factory: InspectionServer {
 
     mutating func capability(
         in slot: UInt32, of task: UInt16, _ client: ClientBadge
-    ) throws(FactoryError) -> CapabilityRecord {
+    ) throws(RootError) -> CapabilityRecord {
         let number = try answering { () throws(FactoryFailure) in try index(of: task) }
         if tasks[number].phase != .running { throw .wrongState }
         if UInt64(slot) >= 1 << UInt64(tasks[number].description.tableBits) { throw .badRequest }
@@ -152,7 +150,7 @@ extension Factory: InspectionServer {
             return CapabilityRecord(
                 kind: state.kind, rights: state.rights.raw, badge: state.badge,
                 depth: UInt64(state.depth))
-        } catch { throw .kernel }
+        } catch { throw .kernel(error) }
     }
 
     mutating func machineMemory(_ client: ClientBadge) -> MachineMemory {
@@ -161,7 +159,7 @@ extension Factory: InspectionServer {
             given: memory.givenBytes)
     }
 
-    mutating func core(_ number: UInt8, _ client: ClientBadge) throws(FactoryError) -> CoreCounts {
+    mutating func core(_ number: UInt8, _ client: ClientBadge) throws(RootError) -> CoreCounts {
         if Int(number) >= Limits.cores { throw .nothingThere }
         let system = SystemControl(RootSlot.systemControl)
         do throws(KernelError) {
@@ -176,7 +174,7 @@ extension Factory: InspectionServer {
 
     mutating func provider(
         of service: FixedString<32>, _ client: ClientBadge
-    ) throws(FactoryError) -> UInt16 {
+    ) throws(RootError) -> UInt16 {
         guard let number = provider(of: Name(service.nameWords)) else { throw .noSuchService }
         return UInt16(number + 1)
     }
