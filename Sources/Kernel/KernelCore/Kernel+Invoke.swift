@@ -83,7 +83,7 @@ extension Kernel where H: ~Copyable {
     ) throws(KernelError) -> Outcome {
         let slot = try need(thread, number, method == .untypedInformation ? .read : .manage)
         let untyped: Ref<Untyped> = try slot.object(.untyped)
-        if method == .retype { return retype(thread, slot) }
+        if method == .retype { return retype(thread, untyped) }
         if method == .reclaim {
             if untyped.pointee.isDevice { throw .wrongState }
             if !reclaim(untyped) { return .restart }

@@ -7,27 +7,13 @@
 import HardwareInterface
 import KernelABI
 
-/// The arguments of `retype`, checked.
-struct RetypeRequest {
-    var source: Ref<Untyped>
-    var descriptors: Ref<Untyped>
-    var kind: ObjectKind
-    var sizeBits: Int
-    /// The byte offset within a device region.
-    var offset: UInt64
-    /// The bytes that one object takes at the low end of `descriptors`, and at the high end of
-    /// `source`.
-    var low: Int
-    var high: Int
-}
-
 extension Kernel where H: ~Copyable {
     /// Performs `retype`. x1: kind | sizeBits << 8, x2: count, x3: table, x4: first index, x5:
     /// memory for descriptors or ASID pool, x6: offset.
     ///
     /// x7 counts the objects that were made, also across restarts. User code sets it to 0.
-    mutating func retype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) -> Outcome {
-        do { return try retypeSteps(thread, slot) } catch {
+    mutating func retype(_ thread: Ref<Thread>, _ source: Ref<Untyped>) -> Outcome {
+        do { return try retypeSteps(thread, source) } catch {
             let made = thread.pointee.context.x.7
             complete(thread, ResultWord(error: error))
             thread.pointee.context.x.3 = made
@@ -36,22 +22,25 @@ extension Kernel where H: ~Copyable {
     }
 
     @inline(__always) private mutating func retypeSteps(
-        _ thread: Ref<Thread>, _ slot: Ref<Capability>
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>
     ) throws(KernelError) -> Outcome {
-        var request = try decodeRetype(thread, slot)
+        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1))
+        else { throw .invalidArgument }
+        let descriptors = try checkRetype(thread, source, kind)
+        let low = Footprint.descriptor(kind, sizeBits: thread.retypeSize)
         while thread.pointee.context.x.2 > 0 {  // one object a round
             let target = try self.slot(
                 thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)),
                 index: thread.pointee.context.x.4, right: .write)
             if target.pointee.object != nil { throw .slotOccupied }
-            guard let high = try prepare(request) else { return .restart }
-            try make(thread, request, high, target)
+            guard let high = try prepare(thread, source, descriptors, kind, low)
+            else { return .restart }
+            make(thread, source, descriptors, kind, low: low, high: high, target)
             thread.pointee.context.x.2 &-= 1
             thread.pointee.context.x.4 &+= 1
             thread.pointee.context.x.7 &+= 1
-            if request.source.pointee.isDevice {
-                request.offset &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
-                thread.pointee.context.x.6 = request.offset
+            if source.pointee.isDevice {
+                thread.pointee.context.x.6 &+= 1 << UInt64(truncatingIfNeeded: thread.retypeSize)
             }
             if thread.pointee.context.x.2 == 0 { break }
             if isInterruptedAfterStep() { return .restart }
@@ -62,26 +51,23 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
-        throws(KernelError)
-        -> RetypeRequest
-    {
-        let source: Ref<Untyped> = try slot.object(.untyped)
-        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1))
-        else {
-            throw .invalidArgument
-        }
-        let sizeBits = Int(truncatingIfNeeded: (thread.pointee.context.x.1 &>> 8) & 0xff)
+    /// Refuses kinds that `retype` does not make, sizes that a kind does not have, and an address
+    /// space without a usable ASID pool.
+    ///
+    /// - Returns: the memory for descriptors.
+    @inline(__always) private func checkRetype(
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ kind: ObjectKind
+    ) throws(KernelError) -> Ref<Untyped> {
         let other = Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.5))
         var descriptors = source
         if other != .none { descriptors = try otherMemory(thread, source, kind, other) }
         if descriptors.pointee.isDevice { throw .invalidArgument }
-        if !source.isOpen || !descriptors.isOpen { throw .wrongState }
-        try checkSize(thread, kind, sizeBits, isDevice: source.pointee.isDevice)
-        return RetypeRequest(
-            source: source, descriptors: descriptors, kind: kind, sizeBits: sizeBits,
-            offset: thread.pointee.context.x.6, low: Footprint.descriptor(kind, sizeBits: sizeBits),
-            high: Footprint.memory(kind, sizeBits: sizeBits))
+        if !source.isOpen { throw .wrongState }
+        let size = UInt64(truncatingIfNeeded: thread.retypeSize)
+        if size > 63 || kind.sizes & (1 &<< size) == 0 { throw .invalidArgument }
+        if kind == .addressSpace { try checkPool(thread) }
+        if source.pointee.isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
+        return descriptors
     }
 
     /// Returns the memory for descriptors if x5 names a slot: other untyped memory for a device
@@ -91,68 +77,50 @@ extension Kernel where H: ~Copyable {
     ) throws(KernelError) -> Ref<Untyped> {
         if kind == .addressSpace { return source }
         if !source.pointee.isDevice { throw .invalidArgument }
-        return try object(thread, other, .untyped, .manage)
-    }
-
-    /// Refuses kinds that `retype` does not make, sizes that a kind does not have, and an address
-    /// space without a usable ASID pool.
-    private func checkSize(
-        _ thread: Ref<Thread>, _ kind: ObjectKind, _ sizeBits: Int, isDevice: Bool
-    ) throws(KernelError) {
-        switch kind {
-        case .null, .interrupt, .interruptControl, .systemControl, .registers, .asidControl,
-            .asidPool:
-            throw .invalidArgument
-        case .frame:
-            if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil {
-                throw .invalidArgument
-            }
-        case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
-        case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
-        case .mutexSet: if !Limits.mutexBits.contains(sizeBits) { throw .invalidArgument }
-        case .addressSpace:
-            if sizeBits != 0 { throw .invalidArgument }
-            try checkPool(thread)
-        case .endpoint, .notification, .reply, .thread, .pageTable, .timer, .budget:
-            if sizeBits != 0 { throw .invalidArgument }
-        }
-        if isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
+        let descriptors: Ref<Untyped> = try object(thread, other, .untyped, .manage)
+        if !descriptors.isOpen { throw .wrongState }
+        return descriptors
     }
 
     /// Zeroes the memory of the next object.
     ///
+    /// - Parameter low: the bytes that its descriptor takes.
     /// - Returns: the high end of the source once the object is made; nil if an interrupt came
     ///   between.
-    /// - Throws: `insufficientMemory`; `invalidArgument` for a range outside a device region.
-    private mutating func prepare(_ request: RetypeRequest) throws(KernelError) -> Int? {
-        let source = request.source
-        if source.pointee.isDevice { return try prepareDevice(request) }
+    /// - Throws: `insufficientMemory`; `invalidArgument` for a range outside a device region;
+    ///   `exhausted` if the ASID pool has no number left.
+    @inline(__always) private mutating func prepare(
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ descriptors: Ref<Untyped>,
+        _ kind: ObjectKind, _ low: Int
+    ) throws(KernelError) -> Int? {
+        if source.pointee.isDevice { return try prepareDevice(thread, source, descriptors, low) }
         var high = source.pointee.high
-        if request.high != 0 {
-            high = (high &- request.high) & ~(request.high &- 1)
+        let bytes = Footprint.memory(kind, sizeBits: thread.retypeSize)
+        if bytes != 0 {
+            high = (high &- bytes) & ~(bytes &- 1)
             if high < 0 { throw .insufficientMemory }
         }
-        if !fits(source, request.low, high: high) { throw .insufficientMemory }
+        if !fits(source, low, high: high) { throw .insufficientMemory }
         // Memory of a smaller region is zeroed later, when objects are made from it.
-        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) {
+        if kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) {
             return nil
         }
-        return clearLow(source, to: source.pointee.low &+ request.low) ? high : nil
+        if kind == .addressSpace && checkedPool(thread).pointee.used == ~0 { throw .exhausted }
+        return clearLow(source, to: source.pointee.low &+ low) ? high : nil
     }
 
-    private mutating func prepareDevice(_ request: RetypeRequest) throws(KernelError) -> Int? {
-        let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
-        let end: UInt64 = 1 << UInt64(truncatingIfNeeded: request.source.pointee.sizeBits)
-        if request.offset & (size &- 1) != 0 || request.offset >= end
-            || size > end &- request.offset
-        {
+    @inline(never) private mutating func prepareDevice(
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ descriptors: Ref<Untyped>, _ low: Int
+    ) throws(KernelError) -> Int? {
+        let offset = thread.pointee.context.x.6
+        let size: UInt64 = 1 << UInt64(truncatingIfNeeded: thread.retypeSize)
+        let end: UInt64 = 1 << UInt64(truncatingIfNeeded: source.pointee.sizeBits)
+        if offset & (size &- 1) != 0 || offset >= end || size > end &- offset {
             throw .invalidArgument
         }
-        if !fits(request.descriptors, request.low, high: request.descriptors.pointee.high) {
-            throw .insufficientMemory
-        }
-        let limit = request.descriptors.pointee.low &+ request.low
-        return clearLow(request.descriptors, to: limit) ? request.source.pointee.high : nil
+        if !fits(descriptors, low, high: descriptors.pointee.high) { throw .insufficientMemory }
+        return clearLow(descriptors, to: descriptors.pointee.low &+ low)
+            ? source.pointee.high : nil
     }
 
     private func fits(_ untyped: Ref<Untyped>, _ descriptor: Int, high: Int) -> Bool {
@@ -197,27 +165,22 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Makes one object in prepared memory, and its first capability.
-    ///
-    /// - Throws: `exhausted` if the ASID pool has no number left.
     @inline(__always) private mutating func make(
-        _ thread: Ref<Thread>, _ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>
-    ) throws(KernelError) {
-        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 {
-            throw .exhausted
-        }
-        let place = unsafe memory(request.descriptors, request.descriptors.pointee.low)
-        request.descriptors.pointee.low &+= request.low
-        request.source.pointee.high = high
-        let offset =
-            request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ descriptors: Ref<Untyped>,
+        _ kind: ObjectKind, low: Int, high: Int, _ target: Ref<Capability>
+    ) {
+        let place = unsafe memory(descriptors, descriptors.pointee.low)
+        descriptors.pointee.low &+= low
+        source.pointee.high = high
+        let isDevice = source.pointee.isDevice
+        let offset = isDevice ? thread.pointee.context.x.6 : UInt64(truncatingIfNeeded: high)
         let object = unsafe reference(place, as: ObjectHeader.self)
-        object.pointee.kind = request.kind
-        object.pointee.size = UInt32(truncatingIfNeeded: request.low)
+        object.pointee.kind = kind
+        object.pointee.size = UInt32(truncatingIfNeeded: low)
         initialize(
-            thread, object, request.kind, sizeBits: request.sizeBits,
-            isDevice: request.source.pointee.isDevice,
-            physical: request.source.pointee.physicalBase &+ offset)
-        target.makeFirst(of: object, kind: request.kind)
+            thread, object, kind, sizeBits: thread.retypeSize, isDevice: isDevice,
+            physical: source.pointee.physicalBase &+ offset)
+        target.makeFirst(of: object, kind: kind)
     }
 
     /// Initialises zeroed memory as an object of a kind. All zeros is a valid value of every
@@ -326,6 +289,33 @@ extension Kernel where H: ~Copyable {
         object.pointee.kind = kind
         object.pointee.size = UInt32(truncatingIfNeeded: size)
         return (object, target)
+    }
+}
+
+extension Ref where Object == Thread {
+    /// `sizeBits` of the `retype` that this thread performs.
+    @inline(__always) fileprivate var retypeSize: Int {
+        Int(truncatingIfNeeded: (pointee.context.x.1 &>> 8) & 0xff)
+    }
+}
+
+extension ObjectKind {
+    /// The sizes of its objects, a bit for each `sizeBits`; 0 if `retype` does not make them.
+    fileprivate var sizes: UInt64 {
+        switch self {
+        case .null, .interrupt, .interruptControl, .systemControl, .registers, .asidControl,
+            .asidPool:
+            0
+        case .endpoint, .notification, .reply, .thread, .pageTable, .addressSpace, .timer, .budget:
+            1
+        case .frame: 1 << 12 | 1 << 21 | 1 << 30
+        case .untyped: bits(12...38)
+        case .capabilityTable: bits(Limits.tableBits)
+        case .mutexSet: bits(Limits.mutexBits)
+        }
+    }
+    @inline(__always) private func bits(_ range: ClosedRange<Int>) -> UInt64 {
+        2 << UInt64(range.upperBound) - 1 << UInt64(range.lowerBound)
     }
 }
 

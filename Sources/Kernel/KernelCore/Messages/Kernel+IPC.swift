@@ -168,7 +168,7 @@ extension Kernel where H: ~Copyable {
         endpoint.removeSender(sender)
         thread.pointee.reply = reply
         deliver(from: sender, in: state, to: thread, capabilities)
-        if state == .sending { unblock(sender) }
+        if state == .sending { unblock(sender, atHead: false) }
         return .done
     }
 
@@ -247,7 +247,7 @@ extension Kernel where H: ~Copyable {
         endLoan(caller)
         release(reply)
         if caller.pointee.blockedOn == thread { dropCaller(caller, of: thread) }
-        unblock(caller)
+        unblock(caller, atHead: false)
         return true
     }
 

@@ -57,8 +57,10 @@ extension Kernel where H: ~Copyable {
         let set: Ref<MutexSet> = try object(thread, slot, .mutexSet, .write)
         let count = set.pointee.count
         if argument.mutex >= count || argument.participant >= count { throw .invalidArgument }
-        let own = UInt16(truncatingIfNeeded: argument.participant &+ 1)
-        if set.thread(holding: own) != thread { throw .notPermitted }
+        let participant = set.participant(argument.participant)
+        if participant.pointee.isLeaving || participant.pointee.thread != thread {
+            throw .notPermitted
+        }
         return set
     }
 
@@ -134,14 +136,19 @@ extension Kernel where H: ~Copyable {
         if let word { store(value, at: word) }
         mutex.pointee.holder = following == nil ? 0 : value.holder
         mutex.holderThread = following == nil ? nil : next
-        complete(next, .success, isAbandoned ? 1 : 0)
         if let following { queueUpdate(following) }
-        // A step takes it out of its chain and makes it ready, unless both can be done here.
-        guard let running = core.current, next.pointee.blockedOn == running, !isInterrupted() else {
+        endLock(next, isAbandoned ? 1 : 0)
+    }
+
+    /// Ends the wait of a mutex's next holder. A step takes it out of its chain and makes it ready,
+    /// unless it waited for the running thread: then both are done here.
+    @inline(never) private mutating func endLock(_ next: Ref<Thread>, _ value: UInt64) {
+        complete(next, .success, value)
+        guard let running = core.current, next.pointee.blockedOn == running else {
             return queueUpdate(next)
         }
         dropCaller(next, of: running)
-        unblock(next)
+        next.pointee.scheduling.isPending ? queueUpdate(next) : makeReady(next)
     }
 
     /// Replaces a word that other cores may change at the same time.

@@ -16,7 +16,7 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func end(_ thread: Ref<Thread>, _ error: KernelError) {
         leave(thread)
         if thread.state != .faulted { complete(thread, ResultWord(error: error)) }
-        unblock(thread)
+        unblock(thread, atHead: false)
     }
 
     /// Lets a thread continue that left the place of its wait and has its result. It becomes ready
@@ -25,7 +25,7 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Precondition: an update that is pending is as urgent as the thread.
     /// - Complexity: constant.
-    @inline(never) mutating func unblock(_ thread: Ref<Thread>, atHead: Bool = false) {
+    @inline(never) mutating func unblock(_ thread: Ref<Thread>, atHead: Bool) {
         if thread.pointee.blockedOn != nil || thread.pointee.scheduling.isPending {
             return queueUpdate(thread)
         }

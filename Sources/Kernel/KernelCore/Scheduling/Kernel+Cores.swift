@@ -301,7 +301,7 @@ extension Kernel where H: ~Copyable {
         own.answers.pointee.waiters.remove(thread.waitNode)
         thread.pointee.notification = nil
         followAnswers()
-        unblock(thread)
+        unblock(thread, atHead: false)
     }
 
     /// What is asked of this core is as urgent as the first that waits for its answer.

@@ -57,7 +57,7 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
     ) {
         complete(thread, ResultWord(.notification), take(notification) | bits)
-        unblock(thread)
+        unblock(thread, atHead: false)
     }
 
     /// Takes all bits and returns them.
