@@ -49,16 +49,19 @@ import Testing
         }
     }
 
-    @Test func noPrioritySurpassesWhileWatched() {
+    @Test func onlyMoreUrgentOnesSurpassWhatWasLeftOut() {
         let lists = UnsafeMutablePointer<PriorityHeads>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
             as: UInt8.self, repeating: 0, count: MemoryLayout<PriorityHeads>.size)
         defer { lists.deallocate() }
         var queue = ReadyQueue(heads: Ref(lists))
-        queue.watch = Limits.priorities
+        let before = queue.isSurpassed(by: 0)
+        queue.leaveOut(below: DeadlineLevel.timer(20) + 1)
+        queue.leaveOut(below: DeadlineLevel.timer(10))
         let watched = queue.isSurpassed(by: 255)
-        queue.watch = 0
-        let unwatched = queue.isSurpassed(by: 0)
-        #expect(!watched && unwatched)
+        let below = queue.isSurpassed(by: 19, hasSlice: false)
+        let equals = [false, true].map { queue.isSurpassed(by: 20, hasSlice: $0) }
+        let above = queue.isSurpassed(by: 21, hasSlice: true)
+        #expect(before && !watched && !below && equals == [true, false] && above)
     }
 }

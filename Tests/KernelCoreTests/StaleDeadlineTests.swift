@@ -89,8 +89,55 @@ private struct StalePair {
         let p = StalePair(fast: fast)
         p.advance(to: 2000)
         #expect(p.s.isRunning(p.client) && !p.isQueued && p.s.hardware.deadline == ~0)
-        #expect(!p.call(5000), "there is none that could stand in")
-        #expect(p.s.hardware.deadline == 5000)
+        #expect(p.call(5000) == fast, "there is none that could stand in, so it is inserted")
+        #expect(p.isQueued && p.s.hardware.deadline == 5000)
+        p.advance(to: 4999)
+        #expect(p.s.state(p.client) == .awaitingReply)
+        p.advance(to: 5000)
+        #expect(p.s.isRunning(p.client) && p.s.results(p.client).error == .timedOut)
+    }
+
+    /// The timer stays set for what is earlier.
+    @Test(arguments: [true, false]) func aFreshOneBehindAnotherThread(fast: Bool) {
+        let p = StalePair(fast: fast)
+        p.advance(to: 2000)
+        let sleeper = p.s.makeThread(priority: 30)
+        p.s.start(sleeper)
+        p.s.wait(sleeper, p.s.make(.notification), deadline: 4000)
+        #expect(p.call(5000) == fast && p.s.hardware.deadline == 4000)
+        p.advance(to: 4000)
+        #expect(p.s.isRunning(sleeper) && p.s.results(sleeper).error == .timedOut)
+    }
+
+    @Test(arguments: [true, false]) func aFreshOneThatHasPassed(fast: Bool) {
+        let p = StalePair(fast: fast)
+        p.advance(to: 3000)
+        p.s.call(p.client, p.endpoint, [7], deadline: 3000)
+        #expect(p.s.isRunning(p.client) && p.s.results(p.client).error == .timedOut)
+    }
+
+    /// An earlier deadline of a less urgent thread keeps nobody from the fast path of an answer,
+    /// but an equal with a slice: timers of its own urgency interrupt that.
+    @Test(arguments: [true, false]) func answersBesideALessUrgentDeadline(hasSlice: Bool) {
+        let p = StalePair()
+        p.advance(to: 2000)
+        let sleeper = p.s.makeThread(priority: 10)
+        p.s.start(sleeper)
+        let busy = p.s.makeThread(priority: 15)
+        p.s.start(busy)
+        p.s.wait(p.client, p.s.make(.notification), deadline: 2100)
+        p.s.yield(busy)
+        p.s.perform(.suspend, busy.slot)
+        p.s.wait(sleeper, p.s.make(.notification), deadline: 3000)
+        if hasSlice { p.s.perform(.setSlice, p.client.slot, 1000) }
+        p.advance(to: 2100)
+        #expect(p.s.isRunning(p.client) && p.s.hardware.deadline == ~0, "3000 is left out")
+        p.s.call(p.client, p.endpoint, [7])
+        let before = p.s.fastEntries
+        p.answer()
+        #expect(p.s.fastEntries - before == (hasSlice ? 0 : 1))
+        p.s.wait(p.client, p.s.make(.notification))
+        #expect(p.s.running == nil && p.s.hardware.deadline == 3000)
     }
 
     /// Whatever a thread waits for, but a `receive`: its priority may change before it waits.

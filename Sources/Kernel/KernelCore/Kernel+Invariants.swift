@@ -248,7 +248,9 @@
             let least = running.map { leastLevel(beside: $0) } ?? 0
             var earliest = core.pointee.sliceEnd
             if core.pointee.paying != nil { earliest = min(earliest, core.pointee.budgetEnd) }
-            for node in nodes where node.pointee.level >= least || core.pointee.ready.watch == 0 {
+            // What the fast paths may switch to without a look at the deadlines must miss none.
+            let seen = max(0, 2 * (core.pointee.ready.watch - Limits.priorities) + 1)
+            for node in nodes where node.pointee.level >= min(least, UInt32(seen)) {
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(

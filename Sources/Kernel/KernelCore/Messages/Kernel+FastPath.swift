@@ -266,7 +266,7 @@ extension Kernel where H: ~Copyable {
         if unusual & attention(isShared) != 0 {
             return why(unusual, isShared, endpoint: slot, reply: replyCapability)
         }
-        if !isSurpassed(by: word, isShared: isShared) { return .declined }
+        if !goesFirst(caller, word, isShared: isShared) { return .declined }
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)
         if isShared { core.current = caller }
         return .handedOver(
@@ -274,12 +274,18 @@ extension Kernel where H: ~Copyable {
                 thread: caller, result: raw & ControlWord.lengthMask, badge: 0, source: thread))
     }
 
-    /// Returns whether a thread of this scheduling word may run next, without a look at the ready
-    /// queue: it is more urgent than all that is ready here and than all pending updates.
-    @inline(__always) func isSurpassed(by word: UInt32, isShared: Bool) -> Bool {
+    /// Returns whether a blocked thread may run next, without a look at the ready queue and at the
+    /// deadlines: it is more urgent than all that is ready here and than all pending updates, and
+    /// misses no deadline.
+    ///
+    /// - Parameter word: its scheduling word.
+    @inline(__always) func goesFirst(
+        _ thread: Ref<Thread>, _ word: UInt32, isShared: Bool
+    ) -> Bool {
         let priority = Int(word & 0xff)
         if isShared && priority <= shared.pointee.updates.top { return false }
         return core.ready.isSurpassed(by: priority)
+            || core.ready.isSurpassed(by: priority, hasSlice: thread.pointee.slice != 0)
     }
 
     /// Disconnects a caller from its server, which then waits as the ready server. Both get their

@@ -1,10 +1,10 @@
 // The fast path of a `call` with terms: a deadline, a loan, or both. It is the fast path of `call`,
 // and it sets the bits of the terms besides.
 //
-// The deadline must stand in the queue already, left there by an earlier wait of the thread
-// (Kernel+Time). The answer needs nothing more: its fast path clears the bits of the terms. The
-// rows `ipc.round-trip.deadline` and `ipc.round-trip.loan` of the benchmark pay for this path
-// (docs/realtime.md).
+// The deadline is inserted into the queue, unless one stands in for it that an earlier wait of the
+// thread left there (Kernel+Time). The answer needs nothing more: its fast path clears the bits of
+// the terms. The rows `ipc.round-trip.deadline` and `ipc.round-trip.loan` of the benchmark pay for
+// this path (docs/realtime.md).
 
 import HardwareInterface
 import KernelABI
@@ -23,6 +23,8 @@ public struct CallTerms {
     /// The bits that they set in the caller's scheduling word.
     let bits: UInt32
     let loan: Loan?
+    /// Whether the deadline is to be inserted.
+    let isFresh: Bool
     /// Bytes that the caller lends; 0 without a loan.
     public var loanLength: UInt64 { loan?.length ?? 0 }
 }
@@ -35,25 +37,46 @@ extension Kernel where H: ~Copyable {
         let control = ControlWord(raw: raw)
         if !control.isCallWithTerms { return nil }
         var bits: UInt32 = 0
+        var isFresh = false
         if control.isTimed {
             let instant = Instant(ticks: deadline)
-            if instant == .never || !standsIn(thread.deadlineNode, for: thread, instant) {
-                return nil
+            if instant == .never { return nil }
+            if !standsIn(thread.deadlineNode, for: thread, instant) {
+                let node = thread.deadlineNode
+                if node.pointee.isQueued || !node.pointee.hasNumber || instant <= hardware.now {
+                    return nil
+                }
+                isFresh = true
             }
             bits = SchedulingWord.deadlineBit
         }
-        if !control.hasLoan { return CallTerms(bits: bits, loan: nil) }
+        if !control.hasLoan { return CallTerms(bits: bits, loan: nil, isFresh: isFresh) }
         guard let buffer = thread.pointee.buffer, let loan = loan(in: buffer) else { return nil }
-        return CallTerms(bits: bits | SchedulingWord.lendingBit, loan: loan)
+        return CallTerms(bits: bits | SchedulingWord.lendingBit, loan: loan, isFresh: isFresh)
     }
 
     /// Sets the terms of a call that a fast path has handed over.
     ///
     /// - Precondition: `fastTerms` returned them in this entry, and x2 of the context is the
     ///   deadline.
-    @inline(__always) public func set(_ terms: CallTerms, of caller: Ref<Thread>) {
+    @inline(__always) public mutating func set(_ terms: CallTerms, of caller: Ref<Thread>) {
         caller.pointee.scheduling.raw |= terms.bits
         if let loan = terms.loan { caller.set(loan) }
+        if terms.isFresh { insertDeadline(of: caller) }
+    }
+
+    /// Inserts the deadline of a caller, and sets the timer as if the caller still ran. Its server
+    /// may be more urgent: the timer then interrupts that once in vain.
+    ///
+    /// - Complexity: constant.
+    @inline(never) private mutating func insertDeadline(of caller: Ref<Thread>) {
+        let instant = caller.dueAt
+        let level = DeadlineLevel.timeOut(caller.effective)
+        caller.deadlineNode.pointee.home = core.number
+        core.deadlines.insert(caller.deadlineNode, at: instant, level: level)
+        if instant >= core.armed { return }
+        core.armed = instant
+        hardware.setDeadline(instant)
     }
 
     /// Completes a handed-over call with a loan in its receiver's context.

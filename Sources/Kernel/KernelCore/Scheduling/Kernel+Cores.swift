@@ -75,11 +75,9 @@ extension Kernel where H: ~Copyable {
         if node.pointee.instant >= other.pointee.armed { return }
         // A deadline that does not interrupt what runs there waits until something less urgent
         // does.
-        if let running = other.pointee.current, running.state == .running,
-            node.pointee.level < leastLevel(beside: running)
-        {
-            other.pointee.ready.watch = Limits.priorities
-            return
+        if let running = other.pointee.current, running.state == .running {
+            let least = leastLevel(beside: running)
+            if node.pointee.level < least { return other.pointee.ready.leaveOut(below: least) }
         }
         interrupt(other, urgency: Int(node.pointee.level &>> 1))
     }

@@ -122,7 +122,7 @@ extension Kernel where H: ~Copyable {
         let reply: Ref<Reply> = replySlot.fastObject()
         let caller = reply.pointee.caller.fastValue
         let word = caller.pointee.scheduling.raw & ~tolerating
-        if !isSurpassed(by: word, isShared: isShared) { return nil }
+        if !goesFirst(caller, word, isShared: isShared) { return nil }
         let own = thread.pointee.scheduling.raw & SchedulingWord.floatingPointBit
         disconnect(thread, own, from: caller, word, reply, at: endpoint)
         if isShared { core.current = caller }

@@ -365,10 +365,7 @@ extension Kernel where H: ~Copyable {
         if core.paying != nil && core.budgetEnd < earliest { earliest = core.budgetEnd }
         if let first = core.deadlines.first {
             var deadline = first.pointee.instant
-            if first.pointee.level < least {
-                deadline = deferredDeadline(least)
-                core.ready.watch = Limits.priorities
-            }
+            if first.pointee.level < least { deadline = leaveOut(below: least) }
             if deadline < earliest { earliest = deadline }
         }
         if earliest != core.armed {
@@ -377,9 +374,10 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Returns the earliest deadline of at least this level.
-    @inline(never) private mutating func deferredDeadline(_ least: UInt32) -> Instant {
-        core.deadlines.earliest(atLeast: least)
+    /// Returns the earliest deadline of at least this level, and records that others are left out.
+    @inline(never) private mutating func leaveOut(below least: UInt32) -> Instant {
+        core.ready.leaveOut(below: least)
+        return core.deadlines.earliest(atLeast: least)
     }
 
     /// Performs `yield`: the running thread goes after the ready threads of its priority. One due
