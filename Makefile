@@ -40,7 +40,8 @@ endif
 .NOTPARALLEL:
 
 NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options \
-             nuisance-messages nuisance-broken nuisance-broken-serial nuisance-broken-names
+             nuisance-messages nuisance-broken nuisance-broken-serial nuisance-broken-names \
+             nuisance-broken-endless
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \

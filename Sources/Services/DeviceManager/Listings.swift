@@ -41,7 +41,10 @@ struct Listings {
         let isLast: Bool
         switch readers[index].place {
         case .tree(var place) where isTree:
-            tree.sendText(from: &place, bytes: Listings.enough) { text.add(byte: $0) }
+            // What is not shown may fill a piece: a piece without a byte has no place behind it.
+            repeat {
+                tree.sendText(from: &place, bytes: Listings.enough) { text.add(byte: $0) }
+            } while text.bytes.isEmpty && !place.isAtEnd
             readers[index].place = .tree(place)
             isLast = place.isAtEnd
         case .list(var row) where !isTree:

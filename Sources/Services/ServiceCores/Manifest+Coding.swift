@@ -307,7 +307,9 @@ extension TaskDescription {
             throw .badValue(task: index, .untypedBits)
         }
         if registerCount > 4 { throw .badValue(task: index, .registerCount) }
-        if interruptCount > 4 { throw .badValue(task: index, .interruptCount) }
+        if Int(interruptCount) > TaskDescription.maximumInterrupts {
+            throw .badValue(task: index, .interruptCount)
+        }
         let holds = CallerLimits.least...CallerLimits.most
         if !holds.contains(Int(waiting)) { throw .badValue(task: index, .waiting) }
         if heartbeat != 0 && heartbeat < 10 { throw .badValue(task: index, .heartbeat) }

@@ -210,6 +210,8 @@ public struct TaskDescription: Equatable, Sendable {
     public static let maximumMemory: UInt32 = 1 << 24
     /// Bytes of the largest `persistentBytes`: the root task keeps a slot for each page.
     public static let maximumPersistent: UInt32 = 32 * 4096
+    /// Interrupt lines that one driver may take.
+    public static let maximumInterrupts = 4
     /// Services that one task may open.
     public static let maximumOpens = 24
     /// Values of `compatible` that one driver may know.

@@ -21,7 +21,9 @@ extension Shell {
 
     /// The client of the first bank of pins; says so where there is none.
     mutating func pins() -> GPIOClient? {
-        do throws(SystemError) { return try GPIOClient(finding: Shell.slot(2)) } catch {
+        do throws(SystemError) {
+            return try GPIOClient(finding: Shell.slot(2), by: Shell.patience)
+        } catch {
             if error == .noService { say("no pins") } else { sayPins(error) }
             return nil
         }
@@ -46,7 +48,8 @@ extension Shell {
         if arguments.count == 1 {
             guard pin < 64 else { return say(GPIOError.noSuchPin.text) }
             do throws(SystemError) {
-                say(Shell.useText(try pins.function(of: Pin(number: UInt8(pin)))))
+                let use = try pins.function(of: Pin(number: UInt8(pin)), by: Shell.patience)
+                say(Shell.useText(use))
             } catch { sayPins(error) }
             return
         }
@@ -65,7 +68,9 @@ extension Shell {
         guard let use, let pull else {
             return say("USE: input, output, alt0 to alt5; PULL: none, up, down")
         }
-        perform(on: pin) { pin throws(SystemError) in try pins.configure(pin, as: use, pull) }
+        perform(on: pin) { pin throws(SystemError) in
+            try pins.configure(pin, as: use, pull, by: Shell.patience)
+        }
     }
 
     /// Waits for both edges of a pin by a notification.
@@ -83,7 +88,8 @@ extension Shell {
         let refusal: SystemError? = ScratchSlot(Shell.slot(10)).use { passing in
             try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
             do throws(SystemError) {
-                try pins.watch(watched, .both, Notification(passing), bits: edgeBit)
+                try pins.watch(
+                    watched, .both, Notification(passing), bits: edgeBit, by: Shell.patience)
                 return nil
             } catch { return error }
         }
@@ -95,7 +101,7 @@ extension Shell {
             hasCome = (bits ?? 0) & edgeBit != 0
             if !hasCome { terminal.pause(milliseconds: 1) }
         }
-        do throws(SystemError) { try pins.end(watched) } catch {
+        do throws(SystemError) { try pins.end(watched, by: Shell.patience) } catch {
             say("the driver of the pins may still tell of edges: it does not answer")
         }
         if hasCome { return say("an edge") }
@@ -111,7 +117,7 @@ extension Shell {
         var isFound = false
         do throws(SystemError) {
             // The device manager has no more; a broken one may go on.
-            while index < DevicesError.maximumLights {
+            while index < DevicesError.maximumLights && !terminal.isInterrupted {
                 let light = try devices.light(index, by: Shell.patience)
                 index += 1
                 let name = Text(light.name)
@@ -130,6 +136,8 @@ extension Shell {
                     terminal.out.newLine()
                     setLight(light, arguments[1])
                 }
+                // It shows the light, and looks for ^C.
+                terminal.pause(milliseconds: 1)
             }
         } catch {
             if error.of(DevicesError.self) != .noSuchLight { return say(error, DevicesError.self) }
@@ -150,8 +158,10 @@ extension Shell {
             let bank = try GPIOClient(
                 finding: Shell.slot(light.driver == 0 ? 2 : 9),
                 instance: UInt8(truncatingIfNeeded: light.driver), by: Shell.patience)
-            guard let isHigh else { return try bank.state().levels >> UInt64(light.pin) & 1 == 1 }
-            try bank.set(Pin(number: UInt8(light.pin)), high: isHigh)
+            guard let isHigh else {
+                return try bank.state(by: Shell.patience).levels >> UInt64(light.pin) & 1 == 1
+            }
+            try bank.set(Pin(number: UInt8(light.pin)), high: isHigh, by: Shell.patience)
             return isHigh
         } catch { return nil }
     }

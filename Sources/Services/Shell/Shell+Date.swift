@@ -15,17 +15,17 @@ extension Shell {
         do throws(SystemError) {
             let time = try timeService()
             if let wanted { try set(time, to: wanted) }
-            show(try time.now())
+            show(try time.now(by: Shell.patience))
         } catch { say(error, TimeError.self, from: "time service") }
     }
 
     private func timeService() throws(SystemError) -> TimeClient {
-        try TimeClient(opening: Shell.slot(12))
+        try TimeClient(opening: Shell.slot(12), by: Shell.patience)
     }
 
     /// Reads the time; says so where nobody tells it.
     mutating func readTime() -> UTCReading? {
-        do throws(SystemError) { return try timeService().now() } catch {
+        do throws(SystemError) { return try timeService().now(by: Shell.patience) } catch {
             say(error, TimeError.self, from: "time service")
             return nil
         }
@@ -38,7 +38,7 @@ extension Shell {
     private mutating func set(_ time: TimeClient, to wanted: CivilTime) throws(SystemError) {
         // A time that a person types is right to a second.
         let clock = try time.set(
-            to: wanted.seconds * 1_000_000, source: .hand, error: 1_000_000)
+            to: wanted.seconds * 1_000_000, source: .hand, error: 1_000_000, by: Shell.patience)
         if clock == .silent {
             say("the clock's driver does not answer: the time is lost at power-off")
         }

@@ -11,7 +11,8 @@ extension Shell {
         guard let devices = deviceManager() else { return }
         var position: UInt64 = 0
         do throws(SystemError) {
-            while !terminal.isInterrupted {
+            let most = isList ? DevicesError.listPieces : DevicesError.treePieces
+            for _ in 0..<most where !terminal.isInterrupted {
                 var bytes = [UInt8](repeating: 0, count: DevicesError.pieceBytes)
                 var span = bytes.mutableSpan
                 let piece =
@@ -19,6 +20,8 @@ extension Shell {
                     ? try devices.list(from: position, into: &span, by: Shell.patience)
                     : try devices.tree(from: position, into: &span, by: Shell.patience)
                 bytes.removeLast(max(bytes.count - Int(piece.bytes), 0))
+                // A broken device manager's listing may have no end.
+                if bytes.isEmpty && !piece.isLast { throw .wrongAnswer }
                 terminal.out.add(bytes)
                 // It shows the piece, and looks for ^C.
                 terminal.pause(milliseconds: 1)
@@ -26,6 +29,7 @@ extension Shell {
                 if piece.isLast { return }
                 if terminal.isInterrupted && bytes.last != 10 { terminal.out.newLine() }
             }
+            if !terminal.isInterrupted { throw .wrongAnswer }
         } catch { say(error, DevicesError.self, from: "device manager") }
     }
 
@@ -70,11 +74,16 @@ extension Shell {
         }
         guard let clock = clock() else { return }
         do throws(SystemError) {
-            let time = try clock.now() &+ seconds
+            let time = try clock.now(by: Shell.patience) &+ seconds
+            // The clock's seconds are not this counter's, and the first has begun.
+            let end = Instant.after(.seconds(seconds + 2))
             while !terminal.isInterrupted {
+                // Before the call, as at `timer`.
+                let isLast = Instant.now > end
                 do throws(SystemError) {
                     return say(time: try clock.sleep(until: time, by: .after(milliseconds: 200)))
                 } catch { if error != .kernel(.timedOut) { throw error } }
+                if isLast { return say("the clock does not ring") }
                 terminal.pause(milliseconds: 1)
             }
         } catch { sayClock(error) }
@@ -103,11 +112,13 @@ extension Shell {
                 return sayUsage(.gpio)
             }
             return perform(on: pin) { pin throws(SystemError) in
-                try pins.set(pin, high: level == 1)
+                try pins.set(pin, high: level == 1, by: Shell.patience)
             }
         }
         let states: PinStates
-        do throws(SystemError) { states = try pins.state() } catch { return sayPins(error) }
+        do throws(SystemError) { states = try pins.state(by: Shell.patience) } catch {
+            return sayPins(error)
+        }
         var table = TextTable()
         table.column("PIN", .right)
         table.column("LEVEL", .right)
@@ -136,7 +147,7 @@ extension Shell {
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
         terminal.nap(milliseconds: 20)
-        do throws(SystemError) { try tasks.kill(task) } catch {
+        do throws(SystemError) { try tasks.kill(task, by: .never) } catch {
             // In the wrong state is one that does not run.
             if error.of(RootError.self) != .wrongState {
                 return say("the benchmark of before does not end")
@@ -148,7 +159,7 @@ extension Shell {
         } catch { return say(error.reason) }
         while isAtWork(task) { terminal.nap(milliseconds: 50) }
         do throws(SystemError) {
-            try tasks.kill(task)
+            try tasks.kill(task, by: .never)
             say("the benchmark has ended")
         } catch { say("the benchmark task died") }
     }
@@ -166,7 +177,7 @@ extension Shell {
 
     /// Whether a task runs and has not stopped itself.
     private func isAtWork(_ task: UInt16) -> Bool {
-        guard let record = try? inspection.task(task) else { return false }
+        guard let record = try? inspection.task(task, by: .never) else { return false }
         return record.phase == .running && record.state != .stopped && record.state != .faulted
     }
 }

@@ -21,7 +21,7 @@ struct Card: BlockSource {
     /// The same in words.
     var problem: StaticString? {
         guard let failure else { return nil }
-        if failure == .kernel(.peerDied) { return "the driver ended; it is started again" }
+        if failure == .kernel(.peerDied) { return "the driver has ended" }
         return failure.of(BlockError.self)?.text ?? failure.text
     }
     /// There is no card, or no longer.

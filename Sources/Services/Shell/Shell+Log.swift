@@ -11,8 +11,39 @@ extension Shell {
         /// UTC when the counter started; nil: times are those of the counter.
         var start: UInt64?
     }
-    /// Lines that the shell looks at: four times what the log keeps. A broken log may have others.
-    private static let maximumLines = 1024
+    /// The lines of the log, the oldest first.
+    private struct LogLines {
+        let log: LogClient
+        let level: LogLevel
+        /// The number of the line that ends them: somebody may write without end.
+        let end: UInt64
+        private var next: UInt64 = 1
+        /// Lines to look at: four times what the log keeps. A broken log may have others.
+        private var left = 1024
+
+        init(_ log: LogClient, _ level: LogLevel) throws(SystemError) {
+            (self.log, self.level) = (log, level)
+            end = try log.next(by: Shell.patience)
+        }
+
+        /// Returns the next line up to the level; nil behind the last.
+        mutating func line() throws(SystemError) -> LogLine? {
+            while left > 0 {
+                left -= 1
+                let line: LogLine
+                do throws(SystemError) { line = try log.line(from: next, by: Shell.patience) } catch
+                {
+                    if error.of(LogError.self) == .noLine { return nil }
+                    throw error
+                }
+                // A log that goes back is broken.
+                if line.sequence < next || line.sequence >= end { return nil }
+                next = line.sequence + 1
+                if line.level.rawValue <= level.rawValue { return line }
+            }
+            return nil
+        }
+    }
 
     /// Shows the last lines, 20 or as many as asked for: all, or those up to a level.
     mutating func showLog(_ arguments: [[UInt8]]) {
@@ -32,12 +63,13 @@ extension Shell {
         }
         do throws(SystemError) {
             let log = try LogClient(checking: Endpoint(StartSlot.log), by: Shell.patience)
-            // What comes while this reads is not of it: somebody may write without end.
-            let end = try log.next(by: Shell.patience)
+            let lines = try LogLines(log, view.level)
             // Lines of other levels lie between, so they are counted first.
+            var counted = lines
             var left: UInt64 = 0
-            try Shell.eachLine(of: log, before: end, view.level) { _ in left += 1 }
-            try Shell.eachLine(of: log, before: end, view.level) { line in
+            while !isInterrupted(after: left), try counted.line() != nil { left += 1 }
+            var shown = lines
+            while !isInterrupted(after: left), let line = try shown.line() {
                 if left <= view.count { show(line, view) }
                 left &-= 1
             }
@@ -54,22 +86,10 @@ extension Shell {
         return reading.microseconds &- (Instant.now - .immediately).microseconds
     }
 
-    /// Calls `body` with each line of the log up to a level, the oldest first, up to line `end`.
-    private static func eachLine(
-        of log: LogClient, before end: UInt64, _ level: LogLevel, _ body: (LogLine) -> Void
-    ) throws(SystemError) {
-        var next: UInt64 = 1
-        for _ in 0..<maximumLines {
-            let line: LogLine
-            do throws(SystemError) { line = try log.line(from: next, by: patience) } catch {
-                if error.of(LogError.self) == .noLine { return }
-                throw error
-            }
-            // A log that goes back is broken.
-            if line.sequence < next || line.sequence >= end { return }
-            next = line.sequence + 1
-            if line.level.rawValue <= level.rawValue { body(line) }
-        }
+    /// Each so many lines, shows what waits to be shown, and looks for ^C.
+    private mutating func isInterrupted(after lines: UInt64) -> Bool {
+        if lines % 32 == 0 { terminal.pause(milliseconds: 1) }
+        return terminal.isInterrupted
     }
 
     private mutating func show(_ line: LogLine, _ view: LogView) {

@@ -33,8 +33,8 @@ extension Shell {
             delay <= SystemTimerError.maximumDelay
         else { return sayUsage(.timer) }
         do throws(SystemError) {
-            let timer = try SystemTimerClient(finding: Shell.slot(4))
-            var time = try timer.now()
+            let timer = try SystemTimerClient(finding: Shell.slot(4), by: Shell.patience)
+            var time = try timer.now(by: Shell.patience)
             if delay > 0 {
                 let instant = time &+ delay
                 let end = Instant.after(.microseconds(delay + 1_000_000))
@@ -67,10 +67,10 @@ extension Shell {
             return sayUsage(.random)
         }
         do throws(SystemError) {
-            let source = try RandomClient(finding: Shell.slot(5))
+            let source = try RandomClient(finding: Shell.slot(5), by: Shell.patience)
             var attempts = 0
-            while left > 0 && attempts < 100 {
-                let words = try source.words()
+            while left > 0 && attempts < 100 && !terminal.isInterrupted {
+                let words = try source.words(by: Shell.patience)
                 attempts = words.count == 0 ? attempts + 1 : 0
                 if words.count == 0 { terminal.nap(milliseconds: 10) }
                 for index in 0..<Int(min(left, UInt64(words.count))) {
@@ -78,9 +78,10 @@ extension Shell {
                     terminal.out.newLine()
                     left -= 1
                 }
-                terminal.flush()
+                // It shows the words, and looks for ^C.
+                terminal.pause(milliseconds: 1)
             }
-            if left > 0 { say("the source gives nothing") }
+            if left > 0 && !terminal.isInterrupted { say("the source gives nothing") }
         } catch {
             say(error == .noService ? "no source of random numbers" : error.text)
         }
@@ -88,14 +89,14 @@ extension Shell {
 
     mutating func watchdog(_ arguments: [[UInt8]]) {
         do throws(SystemError) {
-            let power = try PowerClient(finding: Shell.slot(6))
+            let power = try PowerClient(finding: Shell.slot(6), by: Shell.patience)
             if let first = arguments.first {
                 guard let seconds = first.number.flatMap({ UInt8(exactly: $0) }) else {
                     return sayUsage(.watchdog)
                 }
-                try power.setWatchdog(seconds: seconds)
+                try power.setWatchdog(seconds: seconds, by: Shell.patience)
             }
-            let state = try power.watchdog()
+            let state = try power.watchdog(by: Shell.patience)
             if state.seconds == 0 {
                 terminal.out.add("off")
             } else {

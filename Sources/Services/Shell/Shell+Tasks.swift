@@ -57,9 +57,8 @@ extension Shell {
         table.column("TASK")
         table.column("COUNT", .right)
         table.column("STATE")
-        var index: UInt32 = 0
-        while let interrupt = try? inspection.interrupt(index) {
-            index += 1
+        for index in 0..<UInt32(Manifest.maximumTasks * TaskDescription.maximumInterrupts) {
+            guard let interrupt = try? inspection.interrupt(index, by: .never) else { break }
             let holder = list.first { $0.number == interrupt.task }
             let state: StaticString =
                 !interrupt.isBound ? "unbound" : interrupt.isOutstanding ? "delivered" : "open"
@@ -72,7 +71,7 @@ extension Shell {
     }
 
     mutating func memory() {
-        if let memory = try? inspection.machineMemory() {
+        if let memory = try? inspection.machineMemory(by: .never) {
             terminal.out.add("RAM ")
             terminal.out.size(memory.ram)
             terminal.out.add(", kernel ")
@@ -91,7 +90,9 @@ extension Shell {
         table.column("PERSISTENT", .right)
         table.column("OWN", .right)
         for task in listedTasks() {
-            guard let memory = try? inspection.memory(of: task.number) else { continue }
+            guard let memory = try? inspection.memory(of: task.number, by: .never) else {
+                continue
+            }
             table.row([
                 task.name.bytes, size(memory.arena), size(memory.descriptors), size(memory.pages),
                 size(memory.persistent), size(memory.untyped),
@@ -102,7 +103,7 @@ extension Shell {
 
     mutating func listCapabilities(_ word: [UInt8]) {
         guard let task = started(word) else { return }
-        if (try? inspection.capability(in: 0, of: task.number)) == nil {
+        if (try? inspection.capability(in: 0, of: task.number, by: .never)) == nil {
             return sayNotRunning(task)
         }
         var table = TextTable()
@@ -112,8 +113,9 @@ extension Shell {
         table.column("RIGHTS")
         table.column("BADGE", .right)
         table.column("DEPTH", .right)
-        var slot: UInt32 = 0
-        while let there = try? inspection.capability(in: slot, of: task.number) {
+        for slot in 0..<UInt32(1 << Limits.tableBits.upperBound) {
+            guard let there = try? inspection.capability(in: slot, of: task.number, by: .never)
+            else { break }
             if there.kind != .null {
                 let badge =
                     there.kind == .endpoint ? ClientBadge(raw: there.badge).task : there.badge
@@ -123,7 +125,6 @@ extension Shell {
                     number(there.depth),
                 ])
             }
-            slot += 1
         }
         table.render(to: &terminal.out)
     }
@@ -163,7 +164,8 @@ extension Shell {
         let task = line.number
         if line.name == Name("supervisor") { return superviseSupervisor(task, request) }
         let isConsole =
-            UInt64(task) == ownNumber || task == (try? inspection.provider(of: Shell.serialName))
+            UInt64(task) == ownNumber
+            || task == (try? inspection.provider(of: Shell.serialName, by: .never))
         if request == .kill && isConsole {
             return say("it stays: without it nobody could type `restart`")
         }
@@ -190,7 +192,7 @@ extension Shell {
 
     /// Starts a task anew, which may run.
     private func restart(_ task: UInt16) throws(SystemError) {
-        do throws(SystemError) { try tasks.kill(task) } catch {
+        do throws(SystemError) { try tasks.kill(task, by: .never) } catch {
             if error.of(RootError.self) != .wrongState { throw error }
         }
         _ = try tasks.restart(task, argument: FixedString(), by: .never)
@@ -200,7 +202,7 @@ extension Shell {
     private mutating func superviseSupervisor(_ task: UInt16, _ request: Intervention) {
         do throws(SystemError) {
             switch request {
-            case .crash: try tasks.crash(task)
+            case .crash: try tasks.crash(task, by: .never)
             case .restart: try restart(task)
             case .kill: say("it stays: without a supervisor nobody handles a fault")
             }
@@ -217,8 +219,8 @@ extension Shell {
     private mutating func superviseAlone(_ line: TaskLine, _ request: Intervention) {
         do throws(SystemError) {
             switch request {
-            case .crash: try tasks.crash(line.number)
-            case .kill: try tasks.kill(line.number)
+            case .crash: try tasks.crash(line.number, by: .never)
+            case .kill: try tasks.kill(line.number, by: .never)
             case .restart: try restart(line.number)
             }
         } catch { sayNotDone(line, error) }
@@ -236,7 +238,8 @@ extension Shell {
         guard let number = core.number, number < UInt64(Limits.cores) else {
             return say(core, ": no such core")
         }
-        do throws(SystemError) { try tasks.move(task.number, to: UInt8(number)) } catch {
+        do throws(SystemError) { try tasks.move(task.number, to: UInt8(number), by: .never) } catch
+        {
             if error.of(RootError.self) == .badRequest {
                 return say(core, ": this core does not run; `cores=` starts more")
             }
@@ -247,10 +250,12 @@ extension Shell {
     /// Makes a task loop for ever, if somebody will notice.
     mutating func hang(_ word: [UInt8]) {
         guard let task = started(word) else { return }
-        guard let policy = try? inspection.policy(of: task.number), policy.heartbeat != 0 else {
-            return say("it has no heartbeat: nobody would notice")
+        guard let policy = try? inspection.policy(of: task.number, by: .never),
+            policy.heartbeat != 0
+        else { return say("it has no heartbeat: nobody would notice") }
+        do throws(SystemError) { try tasks.hang(task.number, by: .never) } catch {
+            sayNotDone(task, error)
         }
-        do throws(SystemError) { try tasks.hang(task.number) } catch { sayNotDone(task, error) }
     }
 }
 

@@ -61,9 +61,9 @@ extension Shell {
     private func threadHomes() -> [ThreadHome] {
         var homes: [ThreadHome] = []
         for task in listedTasks() {
-            guard let memory = try? inspection.memory(of: task.number), memory.arena > 0 else {
-                continue
-            }
+            guard let memory = try? inspection.memory(of: task.number, by: .never),
+                memory.arena > 0
+            else { continue }
             homes.append(
                 ThreadHome(name: task.name, start: memory.arenaBase, bytes: memory.arena))
             if memory.untyped > 0 {

@@ -17,11 +17,10 @@ extension Shell {
     /// The tasks from a number on, in the order of their numbers; 0 is the root task.
     func listedTasks(from first: UInt16 = 1) -> [TaskLine] {
         var list: [TaskLine] = []
-        var number = first
-        while let record = try? inspection.task(number) {
+        for number in first...UInt16(Manifest.maximumTasks) {
+            guard let record = try? inspection.task(number, by: .never) else { break }
             list.append(
                 TaskLine(number: number, name: Name(record.name.nameWords), record: record))
-            number += 1
         }
         return list
     }
@@ -29,7 +28,10 @@ extension Shell {
     /// All cores that run, in the order of their numbers.
     private func cores() -> [CoreCounts] {
         var list: [CoreCounts] = []
-        while let core = try? inspection.core(UInt8(list.count)) { list.append(core) }
+        for number in 0..<UInt8(Limits.cores) {
+            guard let core = try? inspection.core(number, by: .never) else { break }
+            list.append(core)
+        }
         return list
     }
 
@@ -95,9 +97,12 @@ extension Shell {
     private func threads(of task: TaskLine) -> [ThreadRecord] {
         var list: [ThreadRecord] = []
         var place: UInt8 = 0
-        while let thread = try? inspection.thread(of: task.number, from: place) {
+        while place < UInt8(ThreadMemory.maximumCount),
+            let thread = try? inspection.thread(of: task.number, from: place, by: .never),
+            thread.place >= place
+        {
             list.append(thread)
-            place = thread.place &+ 1
+            place = thread.place + 1
         }
         return list
     }

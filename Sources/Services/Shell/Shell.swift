@@ -16,17 +16,30 @@ struct Shell {
     /// The number under which `ps` shows this task.
     let ownNumber: UInt64
     var terminal = Terminal()
-    let tasks = TasksClient()
-    let inspection = InspectionClient()
 
     init(ownNumber: UInt64) { self.ownNumber = ownNumber }
 
     /// A capability slot for each service that a command opens.
     static func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + 1 + index) }
 
-    /// Until when a service must have answered: one that hangs shall not make this task look as
-    /// if it did.
-    static var patience: Instant { .after(milliseconds: 1500) }
+    /// Until when a service must have answered, from now on. A sign of life comes before: a command
+    /// that waits for several services that hang shall not make this task look as if it did.
+    static var patience: Instant {
+        showSignOfLifeIfDue()
+        return .after(milliseconds: 1500)
+    }
+
+    /// The root task's services. Calls of these have no deadline: the root task waits for nobody,
+    /// and does what is asked in bounded time at this task's priority. A deadline could only pass
+    /// because more urgent tasks keep the processor, and then a listing would lack its end.
+    var tasks: TasksClient {
+        showSignOfLifeIfDue()
+        return TasksClient()
+    }
+    var inspection: InspectionClient {
+        showSignOfLifeIfDue()
+        return InspectionClient()
+    }
 
     /// Does what the kernel's command line asks for: `run="…"` has commands for the shell,
     /// `bench=…` rows of the benchmark. Does nothing of a command line that is not whole, since a
@@ -228,17 +241,11 @@ struct Shell {
         end(by: .powerOff(status: status))
     }
 
-    private mutating func end(by end: BootEnd) {
+    private mutating func end(by end: MachineEnd) {
         terminal.flush()
         // The line empties on its own; this gives it the time for a full ring at 115200 baud.
         terminal.nap(milliseconds: 20)
-        do throws(SystemError) {
-            switch end {
-            case .reboot: try MachineClient().reboot(by: .never)
-            case .powerOff(let status):
-                try MachineClient().powerOff(status: status, by: .never)
-            }
-        } catch {
+        do throws(SystemError) { try MachineClient().end(by: end) } catch {
             terminal.out.add("the machine does not switch off: ")
             say(error.reason)
         }

@@ -24,7 +24,6 @@ struct Terminal {
     private var replacements: UInt64 = 0
     /// ^C came while a command waited.
     var isInterrupted = false
-    private var nextSign = Instant.immediately
     /// Text that waits to be sent.
     var out = Text()
 
@@ -49,7 +48,7 @@ struct Terminal {
     mutating func flush(isEdited: Bool = false) {
         defer { out.clear() }
         if !open() { return tellLog() }
-        showSignOfLife()
+        showSignOfLifeIfDue()
         var bytes = out.bytes
         if !isEdited {
             var text = bytes.mutableSpan
@@ -102,7 +101,7 @@ struct Terminal {
 
     /// Bytes of the next request: up to the last line's end that fits, or as many as fit.
     private static func piece(_ bytes: [UInt8], _ start: Int) -> Int {
-        let most = min(SerialClient.maximumWrite, bytes.count - start)
+        let most = min(SerialClient.maximumRawWrite, bytes.count - start)
         var count = most
         while count > 0 && bytes[start + count - 1] != 10 { count -= 1 }
         return count > 0 ? count : most
@@ -164,7 +163,7 @@ struct Terminal {
             nap(until: deadline)
             return true
         }
-        showSignOfLife()
+        showSignOfLifeIfDue()
         input.removeFirst(position)
         position = 0
         do throws(SystemError) {
@@ -192,20 +191,13 @@ struct Terminal {
     /// Bytes that are kept while a command runs; more stay with the driver.
     private static let maximumAhead = 256
 
-    /// A sign of life to the supervisor, where the last one was a while ago.
-    private mutating func showSignOfLife() {
-        if Instant.now < nextSign { return }
-        nextSign = .after(milliseconds: Terminal.patience / 2)
-        UserRuntime.showSignOfLife()
-    }
-
     /// Waits at most a second on the task's own notification, which nobody signals.
-    mutating func nap(milliseconds: UInt64) {
+    func nap(milliseconds: UInt64) {
         nap(until: .after(milliseconds: min(milliseconds, Terminal.patience)))
     }
 
-    private mutating func nap(until end: Instant) {
-        showSignOfLife()
+    private func nap(until end: Instant) {
+        showSignOfLifeIfDue()
         Notification(StartSlot.notification).pause(until: end)
     }
 }

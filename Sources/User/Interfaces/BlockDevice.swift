@@ -20,14 +20,13 @@ public struct BlockTransfer: Equatable, Sendable {
 public struct BlockDevice {
     private let client: BlockClient
     private var medium: UInt64 = 0
-    private var nextSign = Instant.immediately
 
     public init(_ client: BlockClient) { self.client = client }
     /// Opens the service `name` if its driver has ever started.
     ///
     /// - Throws: what `BlockClient(finding:named:)` throws.
     public init(finding slot: Slot, named name: StaticString) throws(SystemError) {
-        showSignOfLife()
+        showSignOfLifeIfDue()
         self.init(try BlockClient(finding: slot, named: name, by: BlockDevice.patience))
     }
 
@@ -86,12 +85,6 @@ public struct BlockDevice {
         return transfer
     }
 
-    /// A transfer may take longer than a task may stay silent.
-    private mutating func showSignOfLifeIfDue() {
-        if Instant.now < nextSign { return }
-        nextSign = .after(milliseconds: 500)
-        showSignOfLife()
-    }
     /// When a request that is made now must have been answered.
     private static var patience: Instant { .after(milliseconds: Medium.bound + 100) }
 }

@@ -9,7 +9,8 @@
 public protocol Devices {
     /// Writes a piece of the device tree as text. `position` is the number of bytes that the client
     /// has read so far, and 0 starts anew. The device manager keeps how far each task has read, so
-    /// a task reads one listing at a time. `text` has room for `DevicesError.pieceBytes`.
+    /// a task reads one listing at a time. `text` has room for `DevicesError.pieceBytes`. Each
+    /// piece but the last has at least one byte.
     @Method(1) func tree(
         from position: UInt64, into text: borrowing LentForWriting<UInt8>
     ) throws(DevicesError) -> TextPiece
@@ -102,6 +103,10 @@ public protocol Devices {
 
     /// Bytes of the longest piece of a listing, or of the command line.
     public static var pieceBytes: Int { 1024 }
+    /// Pieces of the largest tree, of two MiB, and of the longest list, of 2,048 devices: there are
+    /// never more.
+    public static var treePieces: Int { 65_536 }
+    public static var listPieces: Int { 2_048 }
     /// The device manager knows no more lights.
     public static var maximumLights: UInt8 { 64 }
 

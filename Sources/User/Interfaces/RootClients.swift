@@ -20,6 +20,14 @@ extension ConnectionsClient {
 extension MachineClient {
     /// A client of the root task, for a task whose manifest entry opens `machine`.
     public init() { self.init(Endpoint(StartSlot.root(.machine))) }
+
+    /// Switches the machine off, or starts it anew. It returns only by an error.
+    public func end(by end: MachineEnd) throws(SystemError) {
+        switch end {
+        case .reboot: try reboot(by: .never)
+        case .powerOff(let status): try powerOff(status: status, by: .never)
+        }
+    }
 }
 extension SharesClient {
     /// A client of the root task, for a task whose threads share a mutex set.

@@ -280,6 +280,17 @@ public struct Server {
     public var caller: Reply { current }
 }
 
+/// Shows a sign of life, unless this function has shown one within the last half second: for the
+/// pieces of work that may take longer than the task may stay silent.
+public func showSignOfLifeIfDue() {
+    let now = Instant.now.ticks
+    if unsafe nextSign > now { return }
+    unsafe nextSign = now &+ Duration.milliseconds(500).ticks
+    showSignOfLife()
+}
+/// In ticks. Two threads that write at once show one sign too many.
+nonisolated(unsafe) private var nextSign: UInt64 = 0
+
 /// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It
 /// never waits: a driver must not be late for its device because the supervisor is, and where one
 /// sign is not taken the next one is.

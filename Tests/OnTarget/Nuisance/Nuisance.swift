@@ -29,6 +29,8 @@ import UserRuntime
     case Name("stranger"), Name("insider"): pester(information)
     case Name("time"), Name("pl031"), Name("pl061"), Name("pl011"), Name("names"):
         answerNonsense(information)
+    case Name("log"): serve(EndlessLog(), Server(information))
+    case Name("endless"): serve(EndlessDevices(), Server(information))
     case Name("copier"): copyBlocks()
     case Name("card-below"), Name("card-above"): waitBesideCopier()
     default: beVictim(ofFloodAt: Name(bytes: name.bytes.span.extracting(7..<name.count)) ?? .empty)

@@ -17,7 +17,7 @@ extension Factory: MachineServer {
     }
 
     /// Returns only where neither the board's driver nor the kernel can.
-    func end(by end: BootEnd) throws(FactoryFailure) {
+    func end(by end: MachineEnd) throws(FactoryFailure) {
         if let driver = provider(of: Name("power")), tasks[driver].phase == .running {
             var text = Text("swiftlet: ")
             switch end {
@@ -62,7 +62,7 @@ extension Factory: MachineServer {
                     || description.mayOpen(task.service))
         }
         guard !isAttended, let arguments = try? BootArguments(commandLine()),
-            let end = BootEnd(arguments: arguments)
+            let end = MachineEnd(arguments: arguments)
         else { return }
         console.line { $0.add("nobody performs the commands of run=; it ends as they ask") }
         do throws(FactoryFailure) { try self.end(by: end) } catch {

@@ -1,11 +1,12 @@
 // How a machine ends whose commands nobody performs.
 
+import Protocols
 import ServiceCores
 import Testing
 
-@Suite struct BootEndTests {
-    private func end(_ text: String) throws -> BootEnd? {
-        BootEnd(arguments: try BootArguments(Array(text.utf8)))
+@Suite struct MachineEndTests {
+    private func end(_ text: String) throws -> MachineEnd? {
+        MachineEnd(arguments: try BootArguments(Array(text.utf8)))
     }
 
     @Test func theFirstEndCounts() throws {
@@ -17,7 +18,7 @@ import Testing
 
     @Test func nothingDoneIsNoSuccess() throws {
         for text in ["poweroff", "poweroff 0", "poweroff 256", "poweroff x"] {
-            #expect(try end("run=\"\(text)\"") == .powerOff(status: BootEnd.unattended))
+            #expect(try end("run=\"\(text)\"") == .powerOff(status: MachineEnd.unattended))
         }
     }
 
