@@ -109,7 +109,7 @@ import Testing
             let answer = try #require(machine.answer(&factory, .inspection, [3, first]))
             #expect(answer[0] == 0)
             #expect(answer[1] == UInt64(count), "from \(first)")
-            #expect(answer.count == 2 + 4 * count)
+            #expect(answer.count == 2 + 5 * count)
         }
     }
 

@@ -13,12 +13,15 @@ struct Activity {
     var phase = TaskPhase.waiting
     var urgency = Urgency(priority: 0, isRunnable: false)
     var used: UInt64 = 0
+    /// How many times it was started.
+    var generation: UInt32 = 0
     /// It neither runs nor waits, and will not by itself.
     var isStopped = true
 
     init() {}
     init(_ activity: TaskActivity) {
         phase = activity.phase
+        generation = activity.generation
         let isRunning = phase == .running
         let state = activity.state
         urgency = Urgency(

@@ -131,6 +131,8 @@ import UserRuntime
         if isMachineTaken {
             if isMachineLeft() { return }
             isMachineTaken = false
+            // A task that was started just before the machine was taken may not have been noted.
+            noteForeignStarts()
         }
         lastTick = now
         // Before it wakes anybody: whom it has just told something looks as if it kept those below
@@ -186,7 +188,7 @@ import UserRuntime
     private mutating func fault(_ fault: Received) {
         guard let index = find(fault.badge) else { return }
         // It died so soon that its fault came before the word of its start.
-        if watched[index].state.phase == .starting { noteProgress(index) }
+        noteProgress(index)
         let place = stack(index, fault)
         var report = FaultLines(
             watched[index].name,
@@ -242,15 +244,9 @@ import UserRuntime
     }
 
     /// Switches the board off, or starts it anew, when the log has shown what was said.
-    mutating func end(by end: BootEnd) {
+    mutating func end(by end: MachineEnd) {
         awaitLog()
-        do throws(SystemError) {
-            switch end {
-            case .reboot: try MachineClient().reboot(by: .never)
-            case .powerOff(let status):
-                try MachineClient().powerOff(status: status, by: .never)
-            }
-        } catch {
+        do throws(SystemError) { try MachineClient().end(by: end) } catch {
             var text = Text("the machine does not switch off: ")
             text.add(error.reason)
             say(text.bytes)
@@ -267,9 +263,13 @@ import UserRuntime
         } catch { startFailed(index, RootError(error)) }
     }
 
-    /// Looks what became of a start that was asked for.
+    /// Looks what became of a start, which this task or another one asked for.
     private mutating func noteProgress(_ index: Int) {
         guard let policy = TaskSupervisor.policy(of: watched[index].number) else { return }
+        if watched[index].state.phase != .starting {
+            if policy.phase == .running { noteLife(index, generation: policy.generation) }
+            return
+        }
         switch policy.progress {
         case .underWay: return
         case .failed(let error): startFailed(index, error)
@@ -279,16 +279,22 @@ import UserRuntime
         }
     }
 
-    /// Takes up the tasks that somebody else has started again: they are watched from now on.
+    /// Takes up the tasks that somebody else has started again: their new lives are watched from
+    /// now on. The end of the old one may not have been seen.
     ///
-    /// - Complexity: a request for each 31 tasks, and one for each task that was started.
+    /// - Complexity: a request for each 25 tasks.
     private mutating func noteForeignStarts() {
         let all = activity()
-        for index in 0..<watched.count
-        where watched[index].hasEnded && all[Int(watched[index].number)].phase == .running {
-            guard let policy = TaskSupervisor.policy(of: watched[index].number) else { continue }
-            started(index, generation: policy.generation)
+        for index in 0..<watched.count where watched[index].state.phase != .starting {
+            let activity = all[Int(watched[index].number)]
+            if activity.phase == .running { noteLife(index, generation: activity.generation) }
         }
+    }
+
+    /// Takes note of the life in which a task runs.
+    private mutating func noteLife(_ index: Int, generation: UInt32) {
+        if watched[index].isRunning && watched[index].state.generation == generation { return }
+        started(index, generation: generation)
     }
 
     /// A task was ended for good: by a client of this task, or of the root task.

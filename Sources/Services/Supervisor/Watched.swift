@@ -54,13 +54,6 @@ struct Watched {
         lost = LostLines()
     }
 
-    /// It is dead, or waits for its restart.
-    var hasEnded: Bool {
-        switch state.phase {
-        case .dead, .waiting: true
-        case .running, .starting: false
-        }
-    }
     var isRunning: Bool {
         if case .running = state.phase { return true }
         return false

@@ -13,7 +13,7 @@ public protocol Inspection {
 
     /// What tasks do, without the first tasks: in the order of their numbers, as many as fit into
     /// an answer.
-    @Method(3) func activity(without first: UInt16) -> Items<TaskActivity, 31>
+    @Method(3) func activity(without first: UInt16) -> Items<TaskActivity, 25>
 
     /// The memory of a task.
     @Method(4) func memory(of task: UInt16) throws(RootError) -> TaskMemory
@@ -137,13 +137,17 @@ public protocol Inspection {
     /// That of its first thread.
     public var state: ThreadState
     public var effectivePriority: UInt8
+    /// How many times it was started.
+    public var generation: UInt32
     /// Processor time in ticks.
     public var processorTicks: UInt64
 
     public init(
-        phase: TaskPhase, state: ThreadState, effectivePriority: UInt8, processorTicks: UInt64
+        phase: TaskPhase, state: ThreadState, effectivePriority: UInt8, generation: UInt32,
+        processorTicks: UInt64
     ) {
         self.phase = phase
+        self.generation = generation
         self.state = state
         self.effectivePriority = effectivePriority
         self.processorTicks = processorTicks

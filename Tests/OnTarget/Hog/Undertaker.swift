@@ -23,7 +23,7 @@ func endOthers() {
     // Its load takes milliseconds, and begins one after the crash.
     let last = first + 8
     try? supervisor.crash(task: last)
-    pause(milliseconds: 3)
+    pause(milliseconds: 2)
     endFor(last, milliseconds: 1000, "nest9")
 }
 

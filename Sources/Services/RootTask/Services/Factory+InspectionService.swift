@@ -71,12 +71,12 @@ extension Factory: InspectionServer {
 
     mutating func activity(
         without first: UInt16, _ client: ClientBadge
-    ) -> Items<TaskActivity, 31> {
-        var items = Items<TaskActivity, 31>()
+    ) -> Items<TaskActivity, 25> {
+        var items = Items<TaskActivity, 25>()
         for number in min(Int(first), tasks.count)..<tasks.count {
             var activity = TaskActivity(
                 phase: tasks[number].phase, state: .stopped, effectivePriority: 0,
-                processorTicks: 0)
+                generation: tasks[number].generation, processorTicks: 0)
             let thread = Thread(slots.task(number).thread)
             if activity.phase == .running, let state = try? thread.information() {
                 activity.state = state.state
