@@ -14,7 +14,7 @@ public protocol Names {
     ///     services as the part of the name service's places that each has.
     ///   - bits: of the client's notification, which the root task signals each time the service's
     ///     task has ended, and each time it runs again: what the client had registered there is
-    ///     lost. 0: none.
+    ///     lost. Also a client that gets `ended` hears of the next life. 0: none.
     @Method(1, .answeredLater) func open(
         _ name: FixedString<32>, waiting: Bool, bits: UInt64
     ) throws(NamesError) -> Given<Endpoint>
@@ -35,7 +35,7 @@ public protocol Names {
         switch self {
         case .noService: "the service has never started: this board may lack its device"
         case .notPermitted: "the task's manifest entry does not list the service under `opens`"
-        case .ended: "the service ended; it is started again"
+        case .ended: "the service has ended, and does not run"
         case .exhausted: "the root task has no room for another opened service"
         }
     }

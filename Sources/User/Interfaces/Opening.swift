@@ -11,17 +11,15 @@ extension ServiceClient {
     ///   - instance: of the devices of one kind; 0 is the first.
     ///   - bits: of the task's own notification. They are signalled each time the service's task
     ///     has ended, and each time it runs again: what was registered there is lost.
-    /// - Throws: `noService` if it does not run by `deadline`, `notOpened` if the manifest
-    ///   does not list it for the task; what `init(checking:)` throws; and `kernel` if the name
-    ///   service has died or does not answer.
+    /// - Throws: `noService` if it has never started by `deadline`; `kernel(.peerDied)` if it had
+    ///   ended, and does not run by then; `notOpened` if the manifest does not list it for the
+    ///   task; what `init(checking:)` throws; and `kernel` if the name service has died or does not
+    ///   answer.
     public init(
         opening slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
         signalling bits: UInt64 = 0, by deadline: Instant = .patience
     ) throws(SystemError) {
-        let name = try name(service, instance)
-        try self.init(
-            checking: open(name, to: slot, waiting: true, signalling: bits, by: deadline),
-            by: deadline)
+        try self.init(slot, service, instance, bits, by: deadline, waiting: true)
     }
 
     /// Opens the service if its task has ever started: a board may lack the device. Between two
@@ -30,10 +28,16 @@ extension ServiceClient {
         finding slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
         signalling bits: UInt64 = 0, by deadline: Instant = .patience
     ) throws(SystemError) {
+        try self.init(slot, service, instance, bits, by: deadline, waiting: false)
+    }
+
+    private init(
+        _ slot: Slot, _ service: StaticString, _ instance: UInt8, _ bits: UInt64,
+        by deadline: Instant, waiting: Bool
+    ) throws(SystemError) {
         let name = try name(service, instance)
-        try self.init(
-            checking: open(name, to: slot, waiting: false, signalling: bits, by: deadline),
-            by: deadline)
+        let endpoint = try open(name, to: slot, waiting: waiting, signalling: bits, by: deadline)
+        try self.init(checking: endpoint, by: deadline)
     }
 }
 
@@ -59,7 +63,8 @@ private func name(
 /// Opens a service by its name. An endpoint that is in `slot` already is taken for it, unless bits
 /// are to be signalled.
 ///
-/// - Parameter waiting: until the service's task runs.
+/// - Parameter waiting: until the service's task runs. If it does not by the deadline, the error
+///   says whether it has ever started.
 /// - Throws: as `ServiceClient.init(opening:)`.
 @inline(never) private func open(
     _ name: FixedString<32>, to slot: Slot, waiting: Bool, signalling bits: UInt64,
@@ -71,18 +76,32 @@ private func name(
         try? CapabilityTable.own.delete(slot)
     }
     let names = NamesClient(Endpoint(StartSlot.names))
-    do throws(SystemError) {
-        return try names.open(name, waiting: waiting, bits: bits, to: slot, by: deadline)
-    } catch {
-        switch error.of(NamesError.self) {
-        case .noService: throw .noService
-        case .notPermitted: throw .notOpened
-        case .exhausted: throw .refused(.busy)
-        case .ended: throw .kernel(.peerDied)
-        case nil:
-            if waiting && error == .kernel(.timedOut) { throw .noService }
-            // The manifest lists no service for the task, or the log alone.
-            throw error == .kernel(.invalidCapability) ? .notOpened : error
+    var absence: NamesError?
+    while true {
+        do throws(SystemError) {
+            return try names.open(
+                name, waiting: absence != nil, bits: bits, to: slot, by: deadline)
+        } catch {
+            let refusal = error.of(NamesError.self)
+            if waiting && absence == nil && (refusal == .noService || refusal == .ended) {
+                absence = refusal
+                continue
+            }
+            throw reason(error, absence)
         }
+    }
+}
+
+/// Why a service cannot be opened.
+///
+/// - Parameter absence: why it could not be had at once, of a client that waited for it.
+private func reason(_ error: SystemError, _ absence: NamesError?) -> SystemError {
+    switch error.of(NamesError.self) ?? (error == .kernel(.timedOut) ? absence : nil) {
+    case .noService: .noService
+    case .notPermitted: .notOpened
+    case .exhausted: .refused(.busy)
+    case .ended: .kernel(.peerDied)
+    // The manifest lists no service for the task, or the log alone.
+    case nil: error == .kernel(.invalidCapability) ? .notOpened : error
     }
 }

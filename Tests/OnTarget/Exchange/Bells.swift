@@ -59,6 +59,26 @@ func keepBells(_ information: StartInformation) -> Never {
     serve(BellTower(), Server(information, receiving: BellTower.arrival))
 }
 
+/// One of several that wait for the same service.
+func awaitBells() {
+    do throws(SystemError) {
+        _ = try BellsClient(opening: StartSlot.firstFree, by: .never)
+        log("finds the bells")
+    } catch { log("finds no bells: \(error.text)") }
+}
+
+/// Hears of the next life of a service that it could not have: the bits are kept for it.
+private func awaitTower(_ slot: Slot) {
+    do throws(SystemError) {
+        _ = try BellsClient(finding: slot, signalling: towerBit)
+        return
+    } catch {
+        if error != .kernel(.peerDied) { return }
+    }
+    let bits = try? Notification(StartSlot.notification).wait(deadline: .after(milliseconds: 5000))
+    log(bits == towerBit ? "hears of the tower's next life" : "hears nothing of the tower")
+}
+
 /// The bit that tells of the service's end and start.
 private let towerBit: UInt64 = 1 << 7
 
@@ -70,6 +90,7 @@ func visitBells() throws(SystemError) -> Never {
     do throws(SystemError) {
         _ = try BellsClient(opening: slot, by: .after(milliseconds: 300))
     } catch { log("still no bells: \(error.text)") }
+    awaitTower(slot)
     let other = Slot(slot.index + 1)
     do throws(SystemError) { _ = try PowerClient(opening: other) } catch {
         log("no power: \(error.text)")

@@ -29,6 +29,9 @@ private let report: UInt32 = 256
     if name == Name("guest") && information.generation > 1 {
         do throws(SystemError) { try visitBells() } catch { log("no bells at all: \(error.text)") }
     }
+    if (name == Name("visitor-1") || name == Name("visitor-2")) && information.generation > 1 {
+        awaitBells()
+    }
     do throws(KernelError) {
         if name == Name("source") { try produce(information) }
         if name == Name("sink") { try consume(information) }

@@ -50,10 +50,11 @@ extension Factory: ConnectionsServer {
         }
         // It may have ended since it asked.
         if tasks[client].phase != .running { throw FactoryFailure(.wrongState) }
-        if mustRun && tasks[provider].phase != .running { throw FactoryFailure(.wrongState) }
+        // Also a client that is refused now hears when the service runs again.
         if bits != 0 && !tasks[client].signalLife(of: provider, bits) {
             throw FactoryFailure(.exhausted)
         }
+        if mustRun && tasks[provider].phase != .running { throw FactoryFailure(.wrongState) }
         let privileges = tasks[client].description.privileges
         let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
         do throws(KernelError) {

@@ -12,7 +12,7 @@ public enum SystemError: Error, Equatable, Sendable {
     case refused(Refusal)
     /// The answer does not fit the interface: the server is broken.
     case wrongAnswer
-    /// The service has not started, or does not run by the deadline.
+    /// The service has never started.
     case noService
     /// The task's manifest entry does not list the service under `opens`.
     case notOpened
@@ -21,7 +21,7 @@ public enum SystemError: Error, Equatable, Sendable {
     public var text: StaticString {
         switch self {
         case .kernel(.timedOut): "the service does not answer in time"
-        case .kernel(.peerDied): "the service ended; it is started again"
+        case .kernel(.peerDied): "the service has ended"
         case .kernel: "the service cannot be reached"
         case .service: "the service refuses"
         case .refused(let refusal): refusal.text
