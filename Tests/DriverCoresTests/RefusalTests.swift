@@ -69,7 +69,7 @@ private struct NoPort: SerialPort {
 }
 private func startLine() {
     func ring() -> ByteRing { ByteRing(memory: .allocate(capacity: ByteRing.wordCount)) }
-    _ = SerialService(SerialLine(port: NoPort(), received: ring(), pending: ring()))
+    _ = SerialService(SerialLine(port: NoPort(), received: ring(), pending: ring()), waiting: 4)
 }
 
 @Suite struct RefusalTests {

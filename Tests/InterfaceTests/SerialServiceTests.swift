@@ -47,7 +47,8 @@ private final class Console {
             return ByteRing(memory: memory)
         }
         service = SerialService(
-            SerialLine(port: Port(line: line), received: rings[0], pending: rings[1]))
+            SerialLine(port: Port(line: line), received: rings[0], pending: rings[1]),
+            waiting: UInt64(waiting))
     }
     func interrupt() { service.takeInterrupt() }
     func forgetCallers() { service.forgetCallers() }
@@ -59,8 +60,8 @@ private final class Console {
     }
     func fill() {
         line.isOpen = false
-        for count in [160, 1] {
-            while (try? by(1).writeRaw(text("x", count), isEdited: false)) != nil {}
+        for count in [288, 1] {
+            while (try? by(1).writeRaw(raw("x", count), isEdited: false)) != nil {}
         }
     }
     /// The line takes all.
@@ -74,6 +75,9 @@ private final class Console {
 private func text(_ text: String, _ count: Int = 1) -> Bytes<160> {
     Bytes(prefixOf: Array(String(repeating: text, count: count).utf8).span)
 }
+private func raw(_ text: String, _ count: Int = 1) -> Bytes<288> {
+    Bytes(prefixOf: Array(String(repeating: text, count: count).utf8).span)
+}
 private func string(_ bytes: Bytes<32>) -> String {
     String(decoding: (0..<bytes.count).map { bytes[$0] }, as: UTF8.self)
 }
@@ -82,7 +86,7 @@ private func string(_ bytes: Bytes<32>) -> String {
     @Test func textIsMarkedAndCleanAndRawBytesAreNot() throws {
         let console = Console()
         try console.by(12).write(text("a\u{1b}[2J\nb\n"))
-        _ = try console.by(5).writeRaw(text("\u{1b}[2J"), isEdited: false)
+        _ = try console.by(5).writeRaw(raw("\u{1b}[2J"), isEdited: false)
         #expect(console.shown == "12| a.[2J\r\n12| b\r\n\u{1b}[2J")
     }
 
@@ -161,6 +165,33 @@ private func string(_ bytes: Bytes<32>) -> String {
         try console.by(14).waitForRoom(by: .never)
     }
 
+    /// However many write, and whoever reads first: a reader finds a place.
+    @Test func writersLeaveTheReaderItsPlace() throws {
+        let console = Console(waiting: 3)
+        console.fill()
+        for task in 12...13 as ClosedRange<UInt64> {
+            #expect(throws: SystemError.kernel(.timedOut)) {
+                try console.by(task).waitForRoom(by: .never)
+            }
+        }
+        #expect(throws: SystemError.refused(.busy)) { try console.by(14).waitForRoom(by: .never) }
+        #expect(throws: SystemError.kernel(.timedOut)) {
+            try console.by(5).read(from: .max, replacements: 0, by: .never)
+        }
+    }
+
+    /// A request that empties the ring leaves nothing for an interrupt to tell of.
+    @Test func whoWaitsForRoomIsAnsweredWithoutAnInterrupt() throws {
+        let console = Console()
+        console.fill()
+        #expect(throws: SystemError.kernel(.timedOut)) {
+            try console.by(12).waitForRoom(by: .never)
+        }
+        console.line.isOpen = true
+        try console.by(5).release(before: .max)
+        #expect(console.system.answers.values.filter { $0 == [0] }.count == 2)
+    }
+
     @Test func typedBytesReachTheReaderOnce() throws {
         let console = Console()
         console.line.typed = Array("ls".utf8)
@@ -197,7 +228,7 @@ private func string(_ bytes: Bytes<32>) -> String {
     /// What others write takes the place of a line under work: its owner's read returns.
     @Test func aReplacedLineIsTold() throws {
         let console = Console()
-        let known = try console.by(5).writeRaw(text("> "), isEdited: true)
+        let known = try console.by(5).writeRaw(raw("> "), isEdited: true)
         #expect(throws: SystemError.kernel(.timedOut)) {
             try console.by(5).read(from: .max, replacements: known, by: .never)
         }

@@ -15,11 +15,11 @@ import SerialService
     // The order of `compatible` in the manifest: a PL011, then a mini-UART.
     if information.variant == 0 {
         let port = PL011(registers: registers)
-        let service = SerialService(SerialLine(port: port, received: received, pending: pending))
-        service.serve(information)
+        let line = SerialLine(port: port, received: received, pending: pending)
+        SerialService(line, waiting: information.waiting).serve(information)
     } else {
         let port = MiniUART(registers: registers)
-        let service = SerialService(SerialLine(port: port, received: received, pending: pending))
-        service.serve(information)
+        let line = SerialLine(port: port, received: received, pending: pending)
+        SerialService(line, waiting: information.waiting).serve(information)
     }
 }

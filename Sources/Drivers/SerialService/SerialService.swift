@@ -10,14 +10,17 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
     private let interrupt = Interrupt(StartSlot.interrupt)
     private var screen = ScreenLine()
     private var reader: Reader?
-    /// Clients that wait for room.
+    /// Clients that wait for room: one fewer than the driver has places, which is the reader's.
     private var writers = Waiting<Nothing, NoError>()
+    private let writerPlaces: Int
     /// A reader asks once a second (Shell/Terminal.swift); one request may go amiss.
     private var lease = InputLease(length: Duration.milliseconds(3000).ticks)
 
+    /// - Parameter waiting: callers that the server can let wait.
     /// - Precondition: the manifest gives the task one interrupt.
-    public init(_ uart: SerialLine<Port>) {
+    public init(_ uart: SerialLine<Port>, waiting: UInt64) {
         self.uart = uart
+        writerPlaces = Int(waiting) - 1
         orEnd(
             "the interrupt cannot be bound",
             try interrupt.bind(Notification(StartSlot.notification), bits: 1))
@@ -46,12 +49,17 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
         if !held.hasGone { reader = consume held }
     }
 
-    /// Moves bytes, and answers the callers that waited for that.
     public mutating func takeInterrupt() {
+        move()
+        interrupt.reopen()
+    }
+
+    /// Moves bytes, and answers the callers that waited for that. A request does so as well as an
+    /// interrupt: none comes for a ring that a request has emptied.
+    private mutating func move() {
         uart.service()
         if uart.received.count > 0 { answerReader() }
         while hasRoom, let writer = writers.takeFirst() { writer.answer() }
-        interrupt.reopen()
     }
 
     // Output
@@ -59,40 +67,40 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
     public mutating func write(_ text: Bytes<160>, _ client: ClientBadge) throws(SerialError) {
         var text = text
         text.cleanLines()
-        try show(text, of: client, isEdited: false, isMarked: true)
+        try show(text.count, of: client, isEdited: false, isMarked: true) { text[$0] }
     }
 
     public mutating func writeRaw(
-        _ bytes: Bytes<160>, isEdited: Bool, _ client: ClientBadge
+        _ bytes: Bytes<288>, isEdited: Bool, _ client: ClientBadge
     ) throws(SerialError) -> UInt64 {
-        try show(bytes, of: client, isEdited: isEdited, isMarked: false)
+        try show(bytes.count, of: client, isEdited: isEdited, isMarked: false) { bytes[$0] }
         return screen.replacements
     }
 
-    private mutating func show(
-        _ text: Bytes<160>, of client: ClientBadge, isEdited: Bool, isMarked: Bool
+    @inline(__always) private mutating func show(
+        _ count: Int, of client: ClientBadge, isEdited: Bool, isMarked: Bool,
+        _ byte: (Int) -> UInt8
     ) throws(SerialError) {
         // Who waits for room waits for much: it would never come, if others took each little.
         if isMarked && writers.first != nil { throw .full }
-        if uart.pending.room < ScreenLine.most(text.count, isMarked: isMarked) { throw .full }
+        if uart.pending.room < ScreenLine.most(count, isMarked: isMarked) { throw .full }
         let isForeign = screen.write(
-            by: client.task, isEdited: isEdited, isMarked: isMarked, count: text.count
+            by: client.task, isEdited: isEdited, isMarked: isMarked, count: count, byte: byte
         ) {
-            text[$0]
-        } send: {
             uart.pending.add($0)
         }
-        uart.service()
+        move()
         if isForeign { answerReader() }
     }
 
     public mutating func waitForRoom(_ caller: consuming Caller<Nothing, NoError>) {
         if hasRoom { return caller.answer() }
+        if writers.count == writerPlaces { return caller.refuseAsBusy() }
         // Their order does not matter: all are answered at once.
         writers.insert(caller, at: 0)
     }
 
-    /// Whether the longest text finds room.
+    /// Whether the longest text finds room: with marks, a text of `write`.
     private var hasRoom: Bool {
         uart.pending.room >= ScreenLine.most(SerialClient.maximumWrite, isMarked: true)
     }
@@ -121,7 +129,7 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
     /// A number that is out of range releases nothing.
     private mutating func discard(before first: UInt64) {
         _ = uart.received.take(upTo: first)
-        uart.service()
+        move()
     }
 
     /// Answers the reader that waits, if there is one.

@@ -73,9 +73,9 @@ struct LogKeeper: ~Copyable, LogServer, ServiceTask {
 private struct LogOutput {
     private let serial = StartSlot.firstFree
     private var isOpen = false
-    /// What a piece of a line may wait for the driver, in milliseconds. A line has two at most.
+    /// What a line may wait for the driver, in milliseconds.
     private static let patience: UInt64 = 200
-    /// Times that a piece is given to a driver without room. If too many others wait for room, each
+    /// Times that a line is given to a driver without room. If too many others wait for room, each
     /// is 10 ms behind the last.
     private static let attempts = 20
 
@@ -96,25 +96,16 @@ private struct LogOutput {
         }
     }
 
-    /// Gives a line to the driver. A long one takes two requests: behind the first, another task's
-    /// text may come, which the driver puts on a line of its own.
+    /// Gives a line to the driver, in one request: no other task's text comes between.
     ///
     /// - Returns: whether the driver took it.
     private func send(_ line: [UInt8]) -> Bool {
-        var start = 0
-        while start < line.count {
-            let end = min(start + SerialClient.maximumWrite, line.count)
-            if !send(Bytes(prefixOf: line.span.extracting(start..<end))) { return false }
-            start = end
-        }
-        return true
-    }
-    private func send(_ piece: Bytes<160>) -> Bool {
+        let bytes = Bytes<288>(prefixOf: line.span)
         let deadline = Instant.after(milliseconds: LogOutput.patience)
         let client = SerialClient(Endpoint(serial))
         for _ in 0..<LogOutput.attempts {
             do throws(SystemError) {
-                _ = try client.writeRaw(piece, isEdited: false, by: deadline)
+                _ = try client.writeRaw(bytes, isEdited: false, by: deadline)
                 return true
             } catch {
                 let isFull = error.of(SerialError.self) == .full

@@ -18,15 +18,16 @@ public protocol Serial {
     @Method(1) func write(_ text: Bytes<160>) throws(SerialError)
 
     /// Waits until the driver has room for the longest text. Another client may take the room
-    /// before the next write.
+    /// before the next write. One place among those that wait is kept for the reader.
     @Method(2, .answeredLater) func waitForRoom()
 
-    /// Writes bytes as they are, all or none.
+    /// Writes bytes as they are, all or none: so a line of the log, the longest with its head, is
+    /// one line on the screen.
     ///
     /// - Parameter isEdited: they belong to a line under work.
     /// - Returns: how often a line under work was replaced.
     @Method(3, .restricted) func writeRaw(
-        _ bytes: Bytes<160>, isEdited: Bool
+        _ bytes: Bytes<288>, isEdited: Bool
     ) throws(SerialError) -> UInt64
 
     /// Releases the bytes before number `first`, and waits for at least one byte from there on. It
@@ -109,6 +110,8 @@ public protocol Serial {
 }
 
 extension SerialClient {
-    /// Bytes of one request to write.
+    /// Bytes of one request `write`.
     public static var maximumWrite: Int { 160 }
+    /// Bytes of one request `writeRaw`.
+    public static var maximumRawWrite: Int { 288 }
 }

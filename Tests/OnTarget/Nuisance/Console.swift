@@ -65,7 +65,7 @@ func forge() -> Never {
         let bytes = Bytes<160>(prefixOf: Text(text).bytes.span)
         try? serial.write(bytes)
         // It has no right to that.
-        _ = try? serial.writeRaw(bytes, isEdited: true)
+        _ = try? serial.writeRaw(Bytes(), isEdited: true)
     }
     say("has said it all")
     rest()

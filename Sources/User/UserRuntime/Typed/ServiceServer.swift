@@ -42,6 +42,12 @@ public struct ArgumentReader {
         CallerPool.release(reply, RegisterMessage(Outcome.error(error)))
         discard self
     }
+    /// Refuses by `Refusal.busy`, as the server's loop does: the places that are left are kept for
+    /// callers of another kind.
+    public consuming func refuseAsBusy() {
+        CallerPool.release(reply, RegisterMessage(Refusal.busy.rawValue))
+        discard self
+    }
     /// Gives up the duty to answer: `Waiting` has it then.
     consuming func setAside() -> Reply {
         let reply = reply

@@ -25,6 +25,9 @@ public struct Waiting<Result: MessageValue, E: ServiceError>: ~Copyable {
         places |= 1 << UInt64(place)
     }
 
+    /// How many wait.
+    public var count: Int { places.nonzeroBitCount }
+
     /// The smallest number.
     ///
     /// - Complexity: O(callers).
