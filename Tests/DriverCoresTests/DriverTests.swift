@@ -190,6 +190,18 @@ private let transmitFull: UInt32 = 1 << 5
         #expect(isRung && clock.alarm == nil)
     }
 
+    /// A real clock may miss the match for a second that is about to begin: the driver looks then.
+    @Test func anAlarmOfTheNextSecondIsLookedAt() {
+        let device = TraceDevice()
+        let clock = PL031(registers: TraceRegisters(device: device))
+        for (now, isNear) in [(0, false), (98, false), (99, true), (100, true), (.max, true)]
+            as [(UInt32, Bool)]
+        {
+            device.values[0] = now
+            #expect(clock.mayMiss(100) == isNear)
+        }
+    }
+
     @Test func settingTheClockPastAnAlarmRingsIt() {
         let device = TraceDevice()
         var clock = PL031(registers: TraceRegisters(device: device))

@@ -59,6 +59,15 @@ public struct PL031<Registers: RegisterAccess> {
         return ringIfReached(by: now < before ? .max : now)
     }
 
+    /// Whether a second is so near that its match may be missed, if it was written just now: the
+    /// clock takes over what is written at its own edge of the second, and compares the counter
+    /// then. Who waits for that second looks at the clock when it has begun: a second from now at
+    /// most.
+    public func mayMiss(_ second: UInt32) -> Bool {
+        let now = seconds
+        return second <= now || second - now == 1
+    }
+
     /// Ends the interrupt; whether the alarm rang.
     public mutating func handleInterrupt() -> Bool {
         if registers.read32(PL031Register.rawInterrupt) & 1 == 0 {

@@ -7,10 +7,10 @@ import MMIO
 @c(PL031Driver_main) func clockDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     let loop = Server(information)
-    serve(ClockDriver(information, loop.notification), loop)
+    ClockDriver(information, loop.notification).serve(loop)
 }
 
-struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
+struct ClockDriver: ~Copyable, ClockServer {
     private var clock: PL031<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
     /// The callers that wait, by the second.
@@ -53,15 +53,35 @@ struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
 
     // The task
 
-    mutating func perform(_ request: Received, _ loop: inout Server) {
-        ClockInterface.perform(request, for: &self, &loop)
+    consuming func serve(_ server: consuming Server) -> Never {
+        // When to look without an interrupt.
+        var look = Instant.never
+        while true {
+            if let received = server.next(by: look) {
+                switch received.delivery {
+                case .message, .oneWay: ClockInterface.perform(received, for: &self, &server)
+                case .notification:
+                    if server.haveClientsGone { sleepers.forgetGone() }
+                    if received.badge != 0 { takeAlarm() }
+                case .fault: break
+                }
+            } else {
+                look = .never
+                wake(upTo: UInt64(clock.seconds))
+            }
+            guard let next = sleepers.first, clock.mayMiss(UInt32(truncatingIfNeeded: next)) else {
+                look = .never
+                continue
+            }
+            if look == .never { look = .after(milliseconds: 1050) }
+        }
     }
-    mutating func notice(_ bits: UInt64) {
+
+    private mutating func takeAlarm() {
         let alarm = UInt64(clock.alarm ?? 0)
         let hasRung = clock.handleInterrupt()
         // The clock may have started again at 0.
         wake(upTo: max(UInt64(clock.seconds), hasRung ? alarm : 0))
         interrupt.reopen()
     }
-    mutating func forgetCallers() { sleepers.forgetGone() }
 }
