@@ -29,11 +29,15 @@ public struct Condition: Sendable {
     /// Gives the mutex back, waits for a signal or the deadline, and takes the mutex again. No
     /// signal of a thread that holds the mutex after the caller is missed. May return without one.
     ///
-    /// - Parameter mutex: the number of a mutex that the caller holds.
+    /// - Parameters:
+    ///   - mutex: the number of a mutex that the caller holds.
+    ///   - limit: until when the mutex must be taken again. If it is not, the wait throws
+    ///     `timedOut`.
     /// - Throws: `notPermitted` (the caller does not hold it), and what taking it throws: the
     ///   caller does not hold the mutex then.
     @inline(__always) public func wait(
-        _ mutexes: MutexParticipant, _ mutex: Int, deadline: Instant = .never
+        _ mutexes: MutexParticipant, _ mutex: Int, deadline: Instant = .never,
+        takingBy limit: Instant = .never
     ) throws(KernelError) -> Ending {
         let seen = cell.value.count
         try mutexes.unlock(mutex)
@@ -48,7 +52,8 @@ public struct Condition: Sendable {
         }
         while true {
             do throws(KernelError) {
-                return Ending(isTimedOut: isTimedOut, holderDied: try mutexes.lock(mutex))
+                let holderDied = try mutexes.lock(mutex, deadline: limit)
+                return Ending(isTimedOut: isTimedOut, holderDied: holderDied)
             } catch {
                 if error == .cancelled { continue }
                 // The signal that woke this thread is for another one.

@@ -80,7 +80,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 
     /// Sends a message, or waits for room.
     ///
-    /// - Throws: `timedOut` (the queue stayed full), `invalidArgument` (no such priority),
+    /// - Throws: `timedOut` (the queue stayed full, or another thread kept its mutex: a `deadline`
+    ///   of `.immediately` does not bound the wait for that), `invalidArgument` (no such priority),
     ///   `notPermitted` (the thread is no such participant), `wrongState` (the memory is no
     ///   queue's), `cancelled`, `invalidCapability`.
     /// - Complexity: constant; after a death, as many steps as the square of the capacity.
@@ -104,7 +105,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 
     /// Receives the most urgent message, or waits for one.
     ///
-    /// - Throws: `timedOut` (the queue stayed empty); else as `send`.
+    /// - Throws: `timedOut` (the queue stayed empty, or another thread kept its mutex); else as
+    ///   `send`.
     /// - Complexity: as `send`.
     public func receive(deadline: Instant = .never) throws(KernelError) -> Element {
         let found = try unsafe take(by: notEmpty, memory.waitingReceivers, deadline) {
@@ -162,7 +164,9 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         by condition: Condition, _ waiting: UnsafeMutablePointer<UInt32>, _ deadline: Instant,
         _ find: () -> QueueMemory.Look
     ) throws(KernelError) -> Int? {
-        if try mutexes.lock(mutex) { mend() }
+        // Without a wait for the other side, the mutex is waited for: nobody holds it for long.
+        let mutexDeadline = deadline == .immediately ? Instant.never : deadline
+        if try mutexes.lock(mutex, deadline: mutexDeadline) { mend() }
         while true {
             switch find() {
             case .node(let node): return node
@@ -172,7 +176,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
             var isLate = deadline == .immediately
             if !isLate {
                 unsafe waiting.pointee &+= 1
-                let ending = try condition.wait(mutexes, mutex, deadline: deadline)
+                let ending = try condition.wait(
+                    mutexes, mutex, deadline: deadline, takingBy: deadline)
                 unsafe waiting.pointee &-= 1
                 if ending.holderDied { mend() }
                 isLate = ending.isTimedOut

@@ -88,8 +88,8 @@ func queueTests(_ runner: inout Runner) {
             try c.equal(message.number ?? 99, number)
         }
     }
-    // A task that opens or mends a queue does not wait for ever for a thread that keeps its mutex.
-    runner.test("queue.recover-gives-up") { c throws(Failure) in
+    // Who uses or mends a queue waits until its deadline for a thread that keeps the mutex.
+    runner.test("queue.a-kept-mutex-keeps-nobody") { c throws(Failure) in
         let set = try c.shared()
         let own = try c.succeed { () throws(KernelError) in try queue(0) }
         try c.user(
@@ -108,6 +108,12 @@ func queueTests(_ runner: inout Runner) {
         try c.pause(until: { note(5) == 1 })
         try c.refuse(.timedOut) { () throws(KernelError) in
             try own.recover(deadline: .after(milliseconds: 1))
+        }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try own.send(Parcel(1), deadline: .after(milliseconds: 1))
+        }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            _ = try own.receive(deadline: .after(milliseconds: 1))
         }
         setNote(6, 1)
         try c.succeed { () throws(KernelError) in
