@@ -41,7 +41,7 @@ endif
 
 NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options \
              nuisance-messages nuisance-broken nuisance-broken-serial nuisance-broken-names \
-             nuisance-broken-endless
+             nuisance-broken-endless nuisance-broken-mute
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \

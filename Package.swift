@@ -221,7 +221,8 @@ if onTarget {
             ],
             path: "Tests/OnTarget/Nuisance",
             exclude: [
-                "broken", "broken-endless", "broken-names", "broken-serial", "card", "console",
+                "broken", "broken-endless", "broken-mute", "broken-names", "broken-serial", "card",
+                "console",
                 "flood",
                 "messages", "options", "power",
             ],

@@ -43,8 +43,8 @@ private func readManifest() -> [UInt8] {
             let part = try? DriversClient().manifest(
                 from: UInt64(bytes.count), into: &span, by: .never)
         else { return [] }
-        bytes += piece[..<Int(part.bytes)]
-        if part.bytes == 0 || bytes.count == Int(part.whole) { return bytes }
+        bytes += piece[..<min(Int(part.bytes), piece.count)]
+        if part.bytes == 0 || UInt64(bytes.count) >= part.whole { return bytes }
     }
 }
 

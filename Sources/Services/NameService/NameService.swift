@@ -38,7 +38,10 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
     /// Tasks have started: the root task tells which services theirs are, and the clients that wait
     /// for these get them.
     mutating func notice(_ bits: UInt64) {
-        while let start = try? ConnectionsClient().started(after: known, by: .never) {
+        // Each start has a larger number than the one before.
+        while let start = try? ConnectionsClient().started(after: known, by: .never),
+            start.number > known
+        {
             known = start.number
             let name = Name(start.service.nameWords)
             for place in 0..<wishes.count where wishes[place].name == name {

@@ -13,8 +13,8 @@ import UserRuntime
 struct Terminal {
     private let serial = StartSlot.firstFree
     private var isOpen = false
-    /// Whether to wait where there is no driver. If not, the log takes what commands say, and a
-    /// command's pause only takes its time.
+    /// Whether to wait where there is no driver, or where it takes nothing. If not, the log takes
+    /// what commands say, and a command's pause only takes its time.
     var waitsForDriver = true
     /// Number of the next byte to take; `.max` before the first read.
     private var next = UInt64.max
@@ -47,7 +47,7 @@ struct Terminal {
     ///   The editor made it, and it goes out as it is.
     mutating func flush(isEdited: Bool = false) {
         defer { out.clear() }
-        if !open() { return tellLog() }
+        if !open() { return tellLog(out.bytes) }
         showSignOfLifeIfDue()
         var bytes = out.bytes
         if !isEdited {
@@ -55,6 +55,7 @@ struct Terminal {
             PrintableText.clean(&text, keepsLines: true)
         }
         var start = 0
+        var limit = Instant.after(milliseconds: Terminal.muteness)
         while start < bytes.count {
             let count = Terminal.piece(bytes, start)
             let piece = bytes.span.extracting(start..<(start + count))
@@ -64,7 +65,11 @@ struct Terminal {
                 // Output ends the line that was under work: whatever took its place.
                 if !isEdited { replacements = replaced }
                 start += count
+                limit = .after(milliseconds: Terminal.muteness)
             } catch {
+                if !waitsForDriver && Instant.now > limit {
+                    return tellLog([UInt8](bytes[start...]))
+                }
                 let isFull = error.of(SerialError.self) == .full
                 if !isFull || !waitForRoom() { nap(milliseconds: 10) }
             }
@@ -82,9 +87,8 @@ struct Terminal {
     }
 
     /// Gives the lines that wait to the log, which cuts none: a long line takes several of its own.
-    private func tellLog() {
+    private func tellLog(_ bytes: [UInt8]) {
         var start = 0
-        let bytes = out.bytes
         while start < bytes.count {
             var end = start
             while end < bytes.count && bytes[end] != 10 && end - start < Line.capacity {
@@ -185,6 +189,8 @@ struct Terminal {
         }
     }
 
+    /// Milliseconds in which a driver must take something.
+    private static let muteness: UInt64 = 5000
     /// Milliseconds between signs of life of a shell that waits for the terminal.
     private static let patience: UInt64 = 1000
     private static var deadline: Instant { .after(milliseconds: patience) }

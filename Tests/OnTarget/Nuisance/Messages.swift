@@ -156,3 +156,17 @@ func answerNonsense(_ information: StartInformation) -> Never {
         }
     }
 }
+
+/// Tells its interface's hash, and answers nothing else.
+func stayMute(_ information: StartInformation) -> Never {
+    var server = Server(information)
+    while true {
+        let request = server.next()
+        if request.delivery != .message { continue }
+        if request[0] == 0 && request.length == 1 {
+            server.reply(RegisterMessage(0, SerialInterface.hash.raw))
+        } else {
+            _ = server.hold()
+        }
+    }
+}

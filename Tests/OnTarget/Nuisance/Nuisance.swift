@@ -29,6 +29,7 @@ import UserRuntime
     case Name("stranger"), Name("insider"): pester(information)
     case Name("time"), Name("pl031"), Name("pl061"), Name("pl011"), Name("names"):
         answerNonsense(information)
+    case Name("mute"): stayMute(information)
     case Name("log"): serve(EndlessLog(), Server(information))
     case Name("endless"): serve(EndlessDevices(), Server(information))
     case Name("copier"): copyBlocks()
