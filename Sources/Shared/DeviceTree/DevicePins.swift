@@ -36,6 +36,9 @@ public struct DevicePins {
 
     public init(of tree: DeviceTree) { self.tree = tree }
 
+    /// Whether nothing more is looked up, so that a pin which was not found may be there.
+    public var isExhausted: Bool { searches == 0 || entries == 0 }
+
     /// Returns the first pin of a property; nil where it leads to no bank.
     ///
     /// - Complexity: a search of the tree for each bank and nexus on the way that is not known yet.
