@@ -261,6 +261,7 @@ lint: build ## Check format, the linked kernel and its static bounds, the tasks,
 	  $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
+	@platform/check-rights
 	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services --check
 	@Tests/mutation/mutation.py --places
 	@Tests/mutation/explorer.py --places

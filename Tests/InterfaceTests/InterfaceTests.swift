@@ -339,11 +339,24 @@ import Testing
         #expect(throws: SystemError.refused(.notPermitted)) { try client.next(after: 1) }
     }
 
-    /// A client with a set of resources names those alone, also within a structure. Without a set
-    /// it names all.
-    @Test func aClientUsesTheResourcesOfItsSet() {
-        // Set 2 holds 3 and 63; 64 is no set.
-        swiftlet_resource_sets(0)[1] = 1 << 63 | 1 << 3
+    /// A client with rules names the resources of a method's rule alone, also within a structure.
+    /// Without rules it names all.
+    @Test func aMethodNamesTheResourcesOfItsRule() {
+        // The second client's rules: 26 and 27 with 3 and 63, 28 with 5. The first and the third
+        // client have other rules.
+        let rules = [
+            ResourceRule(methods: .max, resources: 1 << 7, isLast: true),
+            ResourceRule(methods: 3 << 25, resources: 1 << 63 | 1 << 3, isLast: false),
+            ResourceRule(methods: 1 << 27, resources: 1 << 5, isLast: true),
+            ResourceRule(methods: .max, resources: 1 << 7, isLast: true),
+        ]
+        for (index, rule) in rules.enumerated() {
+            let words = swiftlet_resource_rules(0)
+            (words[2 * index], words[2 * index + 1]) = rule.words
+        }
+        let other = ClientBadge(task: 9, resources: 3)
+        #expect(refusal([27, 3, 0], by: other) == .notPermitted)
+        #expect(refusal([27, 5, 0], by: other) == .notPermitted)
         let limited = ClientBadge(task: 9, resources: 2)
         for number in 0..<64 as Range<UInt64> {
             let isOwn = number == 3 || number == 63
@@ -351,9 +364,11 @@ import Testing
             #expect(refusal([26, 3, number], by: limited) == (isOwn ? nil : .notPermitted))
             #expect(refusal([26, number, 3], by: limited) == (isOwn ? nil : .notPermitted))
             #expect(refusal([27, number, 0], by: ClientBadge(task: 9)) == nil)
-            for set in [1, 3, 64, 65, .max] as [UInt16] {
-                let client = ClientBadge(task: 9, resources: set)
-                #expect(refusal([27, number, 0], by: client) == .notPermitted)
+            for rule in [1, 4, 64, 65, .max] as [UInt16] {
+                let client = ClientBadge(task: 9, resources: rule)
+                let isTheirs = rule < 64 && number == 7
+                #expect(
+                    refusal([27, number, 0], by: client) == (isTheirs ? nil : .notPermitted))
             }
         }
         for number in [64, 255, .max] as [UInt64] {

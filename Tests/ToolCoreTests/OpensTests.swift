@@ -66,7 +66,11 @@ final class OpensTests: XCTestCase {
         return list
     }
     /// The manifest of a client of all services.
-    private func manifest(_ opens: String, addition: String? = nil) throws -> Manifest {
+    ///
+    /// - Parameter more: behind the list of methods.
+    private func manifest(
+        _ opens: String, addition: String? = nil, more: String = ""
+    ) throws -> Manifest {
         var tasks = task("client", "start = \"boot\"\nopens = [\(opens)]")
         for service in ["gpio", "clock"] {
             tasks += task(
@@ -83,7 +87,8 @@ final class OpensTests: XCTestCase {
             boards: [
                 .init(name: "acme", file: try SystemFile(toml: board, path: "acme.toml"))
             ])
-        let bytes = try platform.manifests(binaries: ["Binary"], methods: list(methods))[0].bytes
+        let list = try list(methods + more)
+        let bytes = try platform.manifests(binaries: ["Binary"], methods: list)[0].bytes
         return try Manifest.decode(bytes.span)
     }
     private func opens(_ text: String, addition: String? = nil) throws -> [ServiceAccess] {
@@ -124,11 +129,78 @@ final class OpensTests: XCTestCase {
         }
         XCTAssertEqual(try opens("\"gpio:1\"", addition: "\"gpio:2\"").map(\.resources), [6])
     }
+    /// A method has the numbers of its own entries.
+    func testNumbersOfMethods() throws {
+        let opened = try opens(
+            "\"clock.now:1\", \"clock.set:2\", \"clock.sleep:1\", \"clock.set:3\", "
+                + "\"serial.write\", \"serial.read:4\"")
+        XCTAssertEqual(
+            opened,
+            [
+                ServiceAccess(Name("clock"), methods: 0b101, resources: 2),
+                ServiceAccess(Name("clock"), methods: 0b10, resources: 12),
+                ServiceAccess(Name("serial"), methods: 1),
+                ServiceAccess(Name("serial"), methods: 8, resources: 16),
+            ])
+        XCTAssertEqual(
+            refusal("\"clock.now\", \"clock:1\""),
+            "system.toml: line 9: task client: opens \"clock:1\": all entries for a method of "
+                + "clock name numbers, or none does")
+    }
     func testInstances() throws {
         let opened = try opens("\"gpio.1:3\", \"clock.12.set\", \"gpio:4\"")
         XCTAssertEqual(opened.map(\.service), [Name("gpio.1"), Name("clock.12"), Name("gpio")])
         XCTAssertEqual(opened.map(\.resources), [8, 0, 16])
         XCTAssertEqual(opened.map(\.methods), [.max, 2, .max])
+    }
+    /// Services of one interface have names of their own.
+    func testAServiceHasTheMethodsOfItsInterface() throws {
+        func opened(_ interface: String) throws -> [ServiceAccess] {
+            let tasks =
+                task("client", "start = \"boot\"\nopens = [\"wall\", \"wall.set\", \"tower.now\"]")
+                + task(
+                    "wall", "start = \"boot\"\nprovides = \"wall\"\ninterface = \"\(interface)\"")
+                + task("tower", "start = \"boot\"\nprovides = \"tower\"\ninterface = \"clock\"")
+            let board = "[board]\ncompatible = [\"acme,board\"]\n"
+            let platform = try Platform(
+                common: [try SystemFile(toml: tasks)],
+                boards: [.init(name: "acme", file: try SystemFile(toml: board, path: "acme.toml"))])
+            let bytes = try platform.manifests(binaries: ["Binary"], methods: list(methods))[0]
+                .bytes
+            return try Manifest.decode(bytes.span).tasks[0].opens
+        }
+        XCTAssertEqual(
+            try opened("clock"),
+            [ServiceAccess(Name("wall"), methods: 7), ServiceAccess(Name("tower"), methods: 1)])
+        XCTAssertEqual(
+            refusal { _ = try opened("clok") },
+            "system.toml: line 19: task wall: interface: no list of methods has the interface clok")
+    }
+    /// The runtime sends lines for each task. One that may only read would lose them, and nobody
+    /// would hear of it.
+    func testAReaderOfTheLogSendsItsLines() throws {
+        let log = """
+            [[method]]
+            service = "log"
+            name = "append"
+            number = 1
+            access = "open"
+
+            [[method]]
+            service = "log"
+            name = "line"
+            number = 3
+            access = "open"
+            """
+        XCTAssertEqual(
+            refusal { _ = try manifest("\"log.line\"", more: log) },
+            "system.toml: line 9: task client: opens: the task's own lines would be lost: add "
+                + "\"log.append\"")
+        XCTAssertEqual(
+            try manifest("\"log.line\"", addition: "\"log.append\"", more: log).tasks[0].opens,
+            [ServiceAccess(Name("log"), methods: 5)])
+        XCTAssertEqual(
+            try manifest("\"log.append\"", more: log).tasks[0].opens.map(\.methods), [1])
     }
     func testAProviderSaysWhatIsOpen() throws {
         let tasks = try manifest("\"log\"").tasks
@@ -172,11 +244,11 @@ final class OpensTests: XCTestCase {
             ("\"gpio:1:2\"", "\"gpio:1:2\": numbers are 0 to 63, as in \"gpio:17,20-22\""),
             (
                 "\"gpio:1\", \"gpio\"",
-                "\"gpio\": all entries for gpio name numbers, or none of them does"
+                "\"gpio\": all entries for a method of gpio name numbers, or none does"
             ),
             (
                 "\"gpio\", \"gpio:1\"",
-                "\"gpio:1\": all entries for gpio name numbers, or none of them does"
+                "\"gpio:1\": all entries for a method of gpio name numbers, or none does"
             ),
         ] {
             XCTAssertEqual(
@@ -188,8 +260,8 @@ final class OpensTests: XCTestCase {
                 + "`noww`: it has now, set, sleep, halt")
         XCTAssertEqual(
             refusal("\"gpio\"", addition: "\"gpio:1\""),
-            "acme.toml: line 5: addition to client: opens \"gpio:1\": all entries for gpio name "
-                + "numbers, or none of them does")
+            "acme.toml: line 5: addition to client: opens \"gpio:1\": all entries for a method "
+                + "of gpio name numbers, or none does")
     }
 
     func testWhatIsWrongWithAListIsSaid() {

@@ -104,16 +104,17 @@ extension Factory {
     func badge(of number: Int, for provider: Int) -> ClientBadge {
         let service = tasks[provider].service
         let client = tasks[number].description
-        guard let access = client.access(to: service) else {
+        let methods = client.methods(of: service)
+        if methods == 0 {
             return ClientBadge(
                 task: UInt64(number) + 1, methods: tasks[provider].description.openMethods)
         }
-        let isLimited = access.resources != 0
         // Each task may show the supervisor a sign of life, whatever its entries name.
         let open = service == Name("supervisor") ? tasks[provider].description.openMethods : 0
         return ClientBadge(
-            task: UInt64(number) + 1, methods: access.methods | open,
-            resources: isLimited ? listedTasks.resourceSet(of: client.name, for: service) : 0)
+            task: UInt64(number) + 1, methods: methods | open,
+            resources: client.isLimited(at: service)
+                ? listedTasks.firstResourceRule(of: client.name, for: service) : 0)
     }
 
     /// The manifest's entries, in its order.

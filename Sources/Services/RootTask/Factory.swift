@@ -308,15 +308,17 @@ import UserRuntime
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
         let page = information
         let threads = task.description.threads
-        let sets = task.service.isEmpty ? [] : listedTasks.resourceSets(of: task.service)
+        let rules = task.service.isEmpty ? [] : listedTasks.resourceRules(of: task.service)
         let (shares, descriptions) = (parts(of: number), self.shares)
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
             // Safety: the structure is smaller than a quarter of the page, and the page is aligned.
             unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
                 of: page, as: StartInformation.self)
-            let firstSet = Int(TaskAddress.resourceSets - TaskAddress.information) / 8
-            // Safety: there are at most 64 tasks, and room for as many sets.
-            for index in 0..<sets.count { unsafe words[firstSet + index] = sets[index] }
+            let firstRule = Int(TaskAddress.resourceRules - TaskAddress.information) / 8
+            // Safety: the manifest has no more rules of a service than there is room for.
+            for (index, rule) in rules.enumerated() {
+                unsafe (words[firstRule + 2 * index], words[firstRule + 2 * index + 1]) = rule.words
+            }
             let start = Int(TaskAddress.listedThreads - TaskAddress.information) / 8
             unsafe words[start] = UInt64(threads.count)
             for index in 0..<threads.count {

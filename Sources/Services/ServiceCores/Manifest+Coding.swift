@@ -84,6 +84,12 @@ extension Manifest {
         for index in 0..<tasks.count {
             try tasks[index].check(index)
             if RootService(named: tasks[index].provides) != nil { throw .duplicate(task: index) }
+            for entry in tasks[index].opens where entry.resources != 0 {
+                let rules = tasks.resourceRules(of: entry.service)
+                if rules.count > ResourceRule.maximumCount {
+                    throw .badValue(task: index, .opens)
+                }
+            }
             for other in 0..<index {
                 if tasks[other].name == tasks[index].name { throw .duplicate(task: index) }
                 let service = tasks[index].provides
@@ -269,8 +275,10 @@ extension TaskDescription {
             let access = opens[number]
             if access.service.isEmpty { throw .badName(task: index) }
             if access.methods == 0 { throw .badValue(task: index, .opens) }
-            for other in 0..<number where opens[other].service == access.service {
-                throw .badValue(task: index, .opens)
+            for other in opens[..<number] where other.service == access.service {
+                if other.methods & access.methods != 0 || other.resources == access.resources {
+                    throw .badValue(task: index, .opens)
+                }
             }
         }
     }

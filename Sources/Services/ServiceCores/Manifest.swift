@@ -212,13 +212,14 @@ public struct TaskDescription: Equatable, Sendable {
     public static let maximumPersistent: UInt32 = 32 * 4096
     /// Interrupt lines that one driver may take.
     public static let maximumInterrupts = 4
-    /// Services that one task may open.
+    /// Entries that say what one task may open: one for each service, and one more for each further
+    /// set of numbers.
     public static let maximumOpens = 24
     /// Values of `compatible` that one driver may know.
     public static let maximumCompatible = 16
 
     /// Whether the manifest gives the task the service.
-    public func mayOpen(_ service: Name) -> Bool { access(to: service) != nil }
+    public func mayOpen(_ service: Name) -> Bool { methods(of: service) != 0 }
 }
 
 /// One value of `compatible`: 1 to 64 bytes, none of them zero.

@@ -14,7 +14,7 @@ struct OpensEntry {
     let service: Name
     /// nil: the methods that are open to each client.
     let method: String?
-    /// Bit n: resource n; 0: all.
+    /// Bit n: a number that the methods may name; 0: all.
     let resources: UInt64
 
     init(_ text: String) throws(OpensError) {
@@ -60,13 +60,9 @@ struct OpensEntry {
 extension [ServiceAccess] {
     /// Adds an entry. What several entries allow of one service, they allow together.
     mutating func add(_ entry: OpensEntry, _ methods: MethodList) throws(OpensError) {
-        let access = try methods.access(entry)
-        guard let index = firstIndex(where: { $0.service == access.service }) else {
-            return append(access)
-        }
-        if !self[index].unite(with: access) {
+        if !unite(with: try methods.access(entry)) {
             throw OpensError(
-                "all entries for \(access.service.text) name numbers, or none of them does")
+                "all entries for a method of \(entry.service.text) name numbers, or none does")
         }
     }
 }

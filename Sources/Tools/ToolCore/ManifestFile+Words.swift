@@ -123,8 +123,9 @@ extension ManifestField {
         case .restart: return "restart: initial_ms is 1 to maximum_ms"
         case .opens:
             return
-                "opens has at most \(TaskDescription.maximumOpens) services, and allows a method "
-                + "of each"
+                "opens has at most \(TaskDescription.maximumOpens) services and sets of numbers, "
+                + "and allows a method of each; all tasks together have at most "
+                + "\(ResourceRule.maximumCount) sets of numbers of one service"
         case .compatible:
             return
                 "compatible has 1 to \(TaskDescription.maximumCompatible) values of 1 to "

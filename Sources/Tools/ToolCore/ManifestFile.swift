@@ -52,7 +52,7 @@ enum BoardKey: String, CaseIterable { case compatible, fallback, memory }
 enum AdditionKey: String, CaseIterable { case task, opens, privileges }
 enum TaskKey: String, CaseIterable {
     case name, binary, start, order, priority, reason, stack, heap, persistent, registers,
-        interrupts, provides, opens, waiting
+        interrupts, provides, interface, opens, waiting
     case compatible, privileges, restart
     case maximumPriority = "maximum_priority"
     case slice = "slice_us"
@@ -83,6 +83,8 @@ struct ListedTask {
     /// All but what it opens: `Platform` adds that.
     var description: TaskDescription
     let opens: [OpensEntry]
+    /// The interface of the service that it provides; nil: that of the service's own name.
+    let interface: String?
     private let place: TablePlace<TaskKey>
 
     fileprivate init(reading fields: Fields<TaskKey>) throws {
@@ -92,6 +94,7 @@ struct ListedTask {
         try fields.checkKeys()
         description = try TaskDescription(name: try fields.required(.name, name), reading: fields)
         opens = try fields.readOpens(.opens)
+        interface = try fields.text(.interface)
         place = fields.place
         let alone = Manifest(
             boards: Boards(compatible: [Compatible(bytes: [1])]), tasks: [description])

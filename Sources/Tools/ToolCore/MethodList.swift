@@ -53,6 +53,26 @@ public struct MethodList {
         return methods.filter { $0.access == .open }.reduce(0) { $0 | $1.bit }
     }
 
+    /// Gives a service whose interface has another name, such as `block`, the methods of that.
+    ///
+    /// - Throws: `OpensError` if no list has the interface.
+    mutating func add(_ service: Name, interface: String) throws(OpensError) {
+        guard let methods = services[interface] else {
+            throw OpensError("no list of methods has the interface \(interface)")
+        }
+        services[service.text] = methods
+    }
+
+    /// Checks that a task that may call a method of the log may also send lines, as the runtime
+    /// does: the task would lose its own, and nobody would hear of it.
+    func checkLines(_ opens: [ServiceAccess]) throws(OpensError) {
+        guard let append = services["log"]?.first(where: { $0.name == "append" }) else { return }
+        let log = opens.filter { $0.service == Name("log") }
+        if !log.isEmpty && !log.contains(where: { $0.methods & append.bit != 0 }) {
+            throw OpensError("the task's own lines would be lost: add \"log.append\"")
+        }
+    }
+
     /// What an entry of `opens` allows.
     ///
     /// - Throws: a text that follows the entry.

@@ -67,6 +67,13 @@ public struct Platform {
     /// - Parameter methods: nil leaves out what they open.
     func tasks(of board: Board, _ methods: MethodList? = nil) throws -> [ListedTask] {
         var tasks = common + board.file.tasks
+        var methods = methods
+        for task in tasks {
+            guard let interface = task.interface else { continue }
+            do throws(OpensError) {
+                try methods?.add(task.description.provides, interface: interface)
+            } catch { throw task.error(.interface, "interface: \(error.text)") }
+        }
         if let methods { for index in tasks.indices { try tasks[index].open(methods) } }
         for addition in board.file.additions {
             guard let index = common.firstIndex(where: { $0.description.name == addition.task })
@@ -74,6 +81,11 @@ public struct Platform {
             if let methods { try addition.open(methods, for: &tasks[index].description) }
             let privileges = tasks[index].description.privileges
             tasks[index].description.privileges = privileges | addition.privileges
+        }
+        for task in tasks {
+            do throws(OpensError) { try methods?.checkLines(task.description.opens) } catch {
+                throw task.error(.opens, "opens: \(error.text)")
+            }
         }
         return tasks
     }

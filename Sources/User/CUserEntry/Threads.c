@@ -17,11 +17,11 @@ SwiftletCallerPlaces *swiftlet_caller_places(void) {
     return &places;
 }
 
-uint64_t *swiftlet_resource_sets(uint64_t address) {
+uint64_t *swiftlet_resource_rules(uint64_t address) {
 #ifdef __linux__
-    static _Thread_local uint64_t sets[SWIFTLET_RESOURCE_SETS];
+    static _Thread_local uint64_t words[128];
     (void)address;
-    return sets;
+    return words;
 #else
     return (uint64_t *)address;
 #endif

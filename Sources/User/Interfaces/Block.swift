@@ -17,7 +17,7 @@ public protocol Block {
 
     /// Writes `bytes` to the blocks from `first` on; else as `read`. After an error the state of
     /// these blocks is unknown.
-    @Method(3) func write(
+    @Method(3, .restricted) func write(
         at first: UInt64, of medium: UInt64, from bytes: borrowing LentForReading<UInt8>
     ) throws(BlockError)
 }

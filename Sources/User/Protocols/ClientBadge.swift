@@ -5,7 +5,8 @@
 /// A client as the kernel names it to a server. Badge 0 is the root task's own, which may do
 /// everything.
 ///
-/// Bits 0–15: the task's number. Bits 16–31: the number of its set of resources; 0: it may use all.
+/// Bits 0–15: the task's number. Bits 16–31: the number of its first `ResourceRule`; 0: it may name
+/// all resources.
 /// At the root task, the number of the service (`RootService`).
 /// Bits 32–63: bit 31 + n says that it may call method n.
 public struct ClientBadge: Equatable, Sendable {
@@ -13,7 +14,7 @@ public struct ClientBadge: Equatable, Sendable {
     public init(raw: UInt64) { self.raw = raw }
     /// - Parameters:
     ///   - methods: bit n - 1 for method n.
-    ///   - resources: the number of the set; 0: all.
+    ///   - resources: the number of the first rule; 0: all.
     public init(task: UInt64, methods: UInt32 = .max, resources: UInt16 = 0) {
         raw = task & 0xffff | UInt64(resources) << 16 | UInt64(methods) << 32
     }

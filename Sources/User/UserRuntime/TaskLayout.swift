@@ -9,9 +9,10 @@ import Protocols
 public enum TaskAddress {
     /// `StartInformation`, read-only; x0 of the task's first thread.
     public static var information: UInt64 { 0x0010_0000 }
-    /// Behind `StartInformation`, in the same page: up to 64 sets of resources that clients of the
-    /// task's service may use, a word each, by the number in the client's badge from 1.
-    public static var resourceSets: UInt64 { information + 1024 }
+    /// Behind `StartInformation`, in the same page: up to 64 rules (`ResourceRule`) for clients of
+    /// the task's service, two words each. A client's badge has the number of its first rule, from
+    /// 1.
+    public static var resourceRules: UInt64 { information + 1024 }
     /// Behind them, in the same page: the number of the threads that the manifest
     /// lists for the task, and then the words of each (`ListedThread`).
     public static var listedThreads: UInt64 { information + 2048 }

@@ -241,10 +241,9 @@ SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_caller_client(uint64_t place) {
 SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_caller_number(uint64_t place) {
     return &swiftlet_caller_places()->numbers[place & 63];
 }
-enum { SWIFTLET_RESOURCE_SETS = 64 };
-/// The sets of resources of the task's clients, in the task's page at `address`; on the host a
+/// The words of the rules for the task's clients, in the task's page at `address`; on the host a
 /// test's own.
-uint64_t *_Nonnull swiftlet_resource_sets(uint64_t address);
+uint64_t *_Nonnull swiftlet_resource_rules(uint64_t address);
 /// Word `number` of those that each thread has for its own, below `SWIFTLET_THREAD_WORDS`.
 SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_thread_word(uint64_t number) {
     return &swiftlet_thread_words[number % SWIFTLET_THREAD_WORDS];

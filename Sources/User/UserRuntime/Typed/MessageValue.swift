@@ -62,9 +62,9 @@ public struct MessageReader {
     ) -> Value? {
         Value.take(from: &self)
     }
-    /// Whether the sender may use a resource (`Resource`), 0 to 63.
+    /// Whether the sender may name a resource (`Resource`), 0 to 63, with this method.
     @inline(__always) mutating func permits(_ number: UInt64) -> Bool {
-        if ResourceSets.contain(number, of: message.client) { return true }
+        if ResourceRules.permit(number, with: first, of: message.client) { return true }
         isForbidden = true
         return false
     }

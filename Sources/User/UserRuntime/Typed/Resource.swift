@@ -5,8 +5,8 @@ import CUserEntry
 import KernelABI
 import Protocols
 
-/// A number from 0 to 63 that stands for a thing of a service. A request with one that is not in
-/// the client's set is refused by `Refusal.notPermitted`.
+/// A number from 0 to 63 that stands for a thing of a service. A request with one that the client
+/// may not name with that method is refused by `Refusal.notPermitted`.
 public protocol Resource: MessageValue {
     var number: UInt8 { get }
     init(number: UInt8)
@@ -23,15 +23,27 @@ extension Resource {
     }
 }
 
-enum ResourceSets {
-    /// Whether a client may use a resource. Its badge names its set, and the root task wrote the
-    /// sets into the information page of this task, the server.
-    @inline(__always) static func contain(_ number: UInt64, of client: ClientBadge) -> Bool {
-        client.resources == 0 || word(client.resources) & 1 << number != 0
+enum ResourceRules {
+    /// Whether a client may name a resource with a method that it may call. Its badge names its
+    /// first rule, and the root task wrote the rules into the information page of this task, the
+    /// server.
+    @inline(__always) static func permit(
+        _ number: UInt64, with method: UInt64, of client: ClientBadge
+    ) -> Bool {
+        client.resources == 0
+            || resources(of: method, from: Int(client.resources) - 1) & 1 << number != 0
     }
-    @inline(never) private static func word(_ set: UInt16) -> UInt64 {
-        if set > UInt16(SWIFTLET_RESOURCE_SETS) { return 0 }
-        // Safety: the page has room for so many sets.
-        return unsafe swiftlet_resource_sets(TaskAddress.resourceSets)[Int(set) - 1]
+    /// - Complexity: O(the client's rules), of which there are as many as methods at most.
+    @inline(never) private static func resources(of method: UInt64, from first: Int) -> UInt64 {
+        let words = unsafe swiftlet_resource_rules(TaskAddress.resourceRules)
+        for index in first..<max(first, ResourceRule.maximumCount) {
+            // Safety: the page has room for so many rules, of two words each.
+            let rule = unsafe ResourceRule(words[2 * index], words[2 * index + 1])
+            if rule.methods & 1 << UInt32(truncatingIfNeeded: method &- 1) != 0 {
+                return rule.resources
+            }
+            if rule.isLast { return 0 }
+        }
+        return 0
     }
 }
