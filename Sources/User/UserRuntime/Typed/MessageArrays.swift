@@ -20,7 +20,7 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
         // Safety: both have that many bytes, and nobody else has the storage.
         unsafe bytes.withUnsafeBytes { from in
             unsafe withUnsafeMutableBytes(of: &storage) { storage in
-                for index in 0..<length { unsafe storage[index] = from[index] }
+                unsafe storage.copyMemory(from: UnsafeRawBufferPointer(rebasing: from[..<length]))
             }
         }
     }
@@ -70,17 +70,19 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
         // Safety: the storage has `count` bytes.
         let isWhole = unsafe withUnsafeMutableBytes(of: &bytes.storage) { storage in
             var index = 0
-            while index < Int(count) {
-                guard var word = message.takeWord() else { return false }
-                for place in index..<min(index &+ 8, Int(count)) {
-                    unsafe storage[place] = UInt8(truncatingIfNeeded: word)
-                    word >>= 8
-                }
+            while index &+ 8 <= Int(count) {
+                guard let word = message.takeWord() else { return false }
+                unsafe storage.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
                 index &+= 8
-                // Behind the last byte, nothing.
-                if index > Int(count) && word != 0 { return false }
             }
-            return true
+            if index == Int(count) { return true }
+            guard var word = message.takeWord() else { return false }
+            for place in index..<Int(count) {
+                unsafe storage[place] = UInt8(truncatingIfNeeded: word)
+                word >>= 8
+            }
+            // Behind the last byte, nothing.
+            return word == 0
         }
         return isWhole ? bytes : nil
     }
