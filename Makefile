@@ -262,7 +262,8 @@ lint: build ## Check format, the linked kernel and its static bounds, the tasks,
 	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
 	@platform/check-rights
-	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services --check
+	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services \
+	  docs/reference/request-costs.txt --check
 	@Tests/mutation/mutation.py --places
 	@Tests/mutation/explorer.py --places
 
@@ -302,7 +303,8 @@ format: toolchain ## Format the sources
 	@$(SWIFT) format -i -r $(SOURCES)
 
 interface-pages: $(MACROS) ## Write the reference pages of services from their protocols
-	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services
+	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services \
+	  docs/reference/request-costs.txt
 
 size: build ## Sizes of kernel and tasks
 	@$(TOOL) size build/kernel.elf build/tasks/*.elf

@@ -1,8 +1,8 @@
 // Writes what is generated from the protocols of services beside their code: the reference page of
-// each service, with the doc comments there; and the list of all methods, by which manifests name
-// rights.
+// each service, with the doc comments there and what its requests cost; and the list of all
+// methods, by which manifests name rights.
 //
-// usage: interface-pages FOLDER-OF-PROTOCOLS FOLDER-OF-PAGES [--check]
+// usage: interface-pages FOLDER-OF-PROTOCOLS FOLDER-OF-PAGES FILE-OF-COSTS [--check]
 //        interface-pages FOLDER-OF-PROTOCOLS --methods FILE
 
 import Foundation
@@ -14,9 +14,13 @@ import SwiftSyntax
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch (arguments.count, arguments.dropFirst().first, arguments.last) {
         case (3, "--methods", let file?): try writeMethods(of: arguments[0], to: file)
-        case (2, let pages?, _): try writePages(of: arguments[0], to: pages)
-        case (3, let pages?, "--check"): try writePages(of: arguments[0], to: pages, isCheck: true)
-        default: end("usage: interface-pages PROTOCOLS PAGES [--check] | PROTOCOLS --methods FILE")
+        case (3, let pages?, let costs?):
+            try writePages(of: arguments[0], to: pages, Costs(costs))
+        case (4, let pages?, "--check"):
+            try writePages(of: arguments[0], to: pages, Costs(arguments[2]), isCheck: true)
+        default:
+            end(
+                "usage: interface-pages PROTOCOLS PAGES COSTS [--check] | PROTOCOLS --methods FILE")
         }
     }
 
@@ -43,11 +47,12 @@ import SwiftSyntax
     }
 
     private static func writePages(
-        of folder: String, to pages: String, isCheck: Bool = false
+        of folder: String, to pages: String, _ costs: Costs, isCheck: Bool = false
     ) throws {
         var written: Set<String> = []
         let files = try describe(folder)
-        for page in files.compactMap({ Page($0, beside: files) }) {
+        costs.check(files.compactMap(\.service?.interface))
+        for page in files.compactMap({ Page($0, beside: files, costs) }) {
             let path = "\(pages)/\(page.name).md"
             written.insert("\(page.name).md")
             if isCheck {
@@ -69,6 +74,61 @@ import SwiftSyntax
     static func end(_ text: String) -> Never {
         FileHandle.standardError.write(Data("error: \(text)\n".utf8))
         exit(1)
+    }
+}
+
+/// What requests cost, by a file with a line for each: `names.open, not permitted: 9728`.
+private struct Costs {
+    private let path: String
+    /// The request, as `names.open`; a case of it, or nothing; and its instructions.
+    private var lines: [(request: String, detail: String, instructions: Int)] = []
+
+    init(_ path: String) throws {
+        self.path = path
+        for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") {
+            let parts = line.components(separatedBy: ": ")
+            guard parts.count == 2, let instructions = Int(parts[1]) else {
+                InterfacePages.end("\(path): no line of a cost: \(line)")
+            }
+            let words = parts[0].components(separatedBy: ", ")
+            lines.append((words[0], words.dropFirst().joined(separator: ", "), instructions))
+        }
+    }
+
+    /// Ends the tool if a line names no request.
+    func check(_ services: [Interface]) {
+        let known = Set(
+            services.map(\.service)
+                + services.flatMap { service in
+                    service.methods.map { "\(service.service).\($0.name)" }
+                })
+        for line in lines where !known.contains(line.request) {
+            InterfacePages.end("\(path): \(line.request) is no request")
+        }
+    }
+
+    /// The lines of a page that tell what a request costs; none if that was not measured.
+    func text(of request: String) -> [String] {
+        let costs = lines.filter { $0.request == request }
+        if costs.isEmpty { return [] }
+        let list = costs.map { cost in
+            (cost.detail.isEmpty ? "" : "\(cost.detail): ") + Costs.grouped(cost.instructions)
+        }
+        return [
+            "",
+            "[Cost](../board-services.md#what-a-request-costs) in instructions: "
+                + list.joined(separator: "; ") + ".",
+        ]
+    }
+    /// With a comma before each three digits.
+    private static func grouped(_ number: Int) -> String {
+        let digits = String(number)
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0 && (digits.count - index) % 3 == 0 { text += "," }
+            text.append(digit)
+        }
+        return text
     }
 }
 
@@ -130,7 +190,7 @@ private struct Page {
     let text: String
 
     /// - Parameter files: all that are described.
-    init?(_ file: Described, beside files: [Described]) {
+    init?(_ file: Described, beside files: [Described], _ costs: Costs) {
         var lines: [String] = []
         if let (declaration, interface) = file.service {
             name = interface.service
@@ -145,7 +205,11 @@ private struct Page {
                     lines += ["", "Its error: [`\(error)`](\(error).md)."]
                 }
             }
-            for method in interface.methods { lines += Page.lines(of: method, name) }
+            for method in interface.methods {
+                lines += Page.lines(of: method, name) + costs.text(of: "\(name).\(method.name)")
+            }
+            let others = costs.text(of: name)
+            if !others.isEmpty { lines += ["", "## Other requests"] + others }
         } else if let error = file.errors.first {
             name = error
             lines = ["# `\(name)`", "This page is generated from `\(file.file)`."]

@@ -3,7 +3,8 @@
 /// Gives capabilities of services. The badge of each names the client, and what it may ask there.
 @Service(version: 1)
 public protocol Connections {
-    /// Gives the caller a service that its manifest entry lists under `opens`.
+    /// Gives the caller a service that its manifest entry lists under `opens`. The root task's own
+    /// services are `notPermitted`: a task has them from its start.
     ///
     /// - Parameter bits: of the caller's notification, which are signalled each time the service's
     ///   task has ended, and each time it runs again; 0: none.

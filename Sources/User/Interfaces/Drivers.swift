@@ -8,7 +8,7 @@ public protocol Drivers {
         from start: UInt64, into bytes: borrowing LentForWriting<UInt8>
     ) throws(RootError) -> ManifestPart
 
-    /// Starts a driver for one device.
+    /// Starts a driver for one device. It is a load, as `start` of `tasks`.
     @Method(2, .answeredLater) func start(_ driver: DriverRequest) throws(RootError)
         -> StartedTask
 }

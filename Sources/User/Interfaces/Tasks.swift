@@ -4,11 +4,15 @@
 /// Starts, ends, moves and breaks tasks. A task is named by its number, as `ps` shows it.
 @Service(version: 1)
 public protocol Tasks {
-    /// Starts the task that the manifest calls so.
+    /// Starts the task of that name in the manifest.
+    ///
+    /// The root task loads one task at a time for its clients. Each manifest entry may have two
+    /// such requests under way; a third is `exhausted`.
     @Method(1, .answeredLater) func start(_ name: FixedString<32>) throws(RootError)
         -> StartedTask
 
-    /// Starts a task again that was killed.
+    /// Starts a task again that was killed. It is a load, as `start`. If it fails, the task's plans
+    /// and its argument stay as they were.
     ///
     /// - Parameter argument: for a task with the root task's view; else empty.
     @Method(2, .answeredLater) func restart(
@@ -21,7 +25,7 @@ public protocol Tasks {
     @Method(3) func begin(_ task: UInt16) throws(RootError)
 
     /// Ends a task at once: its callers get `peerDied`, and its memory is taken back. It stays
-    /// listed.
+    /// listed. Requests and plans that would start it are taken back, too.
     @Method(4) func kill(_ task: UInt16) throws(RootError)
 
     /// Makes a task fault at once, as if its code had jumped to a null pointer.

@@ -108,37 +108,38 @@ private struct Meter {
         measurePins()
         measureBoard()
         measureRoot()
+        measureTasks()
     }
 
     private mutating func measureSystem() {
-        tell("names: open") { reopen(Name("clock")) }
-        tell("names: open what is not permitted") { reopen(Name("firmware")) }
-        call("names: unknown", Endpoint(StartSlot.names), RegisterMessage(77))
-        tell("log: append, until it is shown", 5) {
+        tell("names.open") { reopen(Name("clock")) }
+        tell("names.open, not permitted") { reopen(Name("firmware")) }
+        call("names, unknown method", Endpoint(StartSlot.names), RegisterMessage(77))
+        tell("log.appendAndWait, 104 bytes", 5) {
             _ = logAndWait(fill("a").span, deadline: .never)
         }
-        tell("log: append of wide characters", 5) {
+        tell("log.appendAndWait, wide characters", 5) {
             _ = logAndWait(fill("\u{1f600}").span, deadline: .never)
         }
-        tell("log: append of what is no text", 5) {
+        tell("log.appendAndWait, no text", 5) {
             _ = logAndWait(fill("\u{9b}").span, deadline: .never)
         }
-        tell("log: append of heads of lines", 5) {
+        tell("log.appendAndWait, heads of lines", 5) {
             _ = logAndWait(fill("[1.").span, deadline: .never)
         }
         let log = LogClient(Endpoint(StartSlot.log))
-        tell("log: append of the longest line", 5, most: 2 * mostInstructions) {
+        tell("log.appendAndWait, 232 bytes", 5, most: 2 * mostInstructions) {
             _ = logAndWait(fill("a", Line.capacity).span, deadline: .never)
         }
-        tell("log: line") { _ = try? log.line(from: 0, by: .never) }
+        tell("log.line") { _ = try? log.line(from: 0, by: .never) }
         let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
-        tell("supervisor: sign of life") { showSignOfLife() }
-        tell("supervisor: kill, refused") { try? supervisor.kill(task: 1, by: .never) }
-        tell("supervisor: key, refused") { try? supervisor.press(key: 116, by: .never) }
-        tell("supervisor: lost lines", 1) {
+        tell("supervisor.showLife") { showSignOfLife() }
+        tell("supervisor.kill, refused") { try? supervisor.kill(task: 1, by: .never) }
+        tell("supervisor.press, refused") { try? supervisor.press(key: 116, by: .never) }
+        tell("supervisor.loseLines", 1) {
             try? supervisor.loseLines(1, opensLog: true, by: .never)
         }
-        call("supervisor: unknown", supervisor.endpoint, RegisterMessage(99, 1))
+        call("supervisor, unknown method", supervisor.endpoint, RegisterMessage(99, 1))
     }
 
     /// Whole listings, each piece of them.
@@ -146,7 +147,7 @@ private struct Meter {
         guard let devices = open(Name("devices"), 0).map({ DevicesClient($0) }) else { return }
         var bytes = bytes
         for (what, isTree) in [
-            ("devices: piece of the tree", true), ("devices: piece of the list", false),
+            ("devices.tree, a piece", true), ("devices.list, a piece", false),
         ] as [(StaticString, Bool)] {
             var position: UInt64 = 0
             var isLast = false
@@ -171,13 +172,13 @@ private struct Meter {
             line.add(" bytes")
             say(line)
         }
-        tell("devices: command line") {
+        tell("devices.commandLine") {
             var span = bytes.mutableSpan
             _ = try? devices.commandLine(from: 0, into: &span, by: .never)
         }
-        tell("devices: light") { _ = try? devices.light(0, by: .never) }
-        tell("devices: no such light") { _ = try? devices.light(.max, by: .never) }
-        tell("devices: piece, nothing lent") {
+        tell("devices.light") { _ = try? devices.light(0, by: .never) }
+        tell("devices.light, none there") { _ = try? devices.light(.max, by: .never) }
+        tell("devices.tree, nothing lent") {
             var span = bytes.mutableSpan
             var nothing = span._mutatingExtracting(first: 0)
             _ = try? devices.tree(from: 0, into: &nothing, by: .never)
@@ -187,14 +188,14 @@ private struct Meter {
     private mutating func measureConsole() {
         guard let serial = open(Name("serial"), 1).map({ SerialClient($0) }) else { return }
         for (what, text) in [
-            ("serial: write", "."), ("serial: write of wide characters", "\u{1f600}"),
-            ("serial: write of what is no text", "\u{9b}"), ("serial: write of short lines", ".\n"),
+            ("serial.write, 160 bytes", "."), ("serial.write, wide characters", "\u{1f600}"),
+            ("serial.write, no text", "\u{9b}"), ("serial.write, 80 lines", ".\n"),
         ] as [(StaticString, StaticString)] {
             let bytes = Bytes<160>(prefixOf: fill(text, SerialClient.maximumWrite).span)
             tell(what, 1) { try? serial.write(bytes, by: .never) }
         }
-        tell("serial: wait for room") { try? serial.waitForRoom(by: .never) }
-        tell("serial: read, refused") {
+        tell("serial.waitForRoom") { try? serial.waitForRoom(by: .never) }
+        tell("serial.read, refused") {
             _ = try? serial.read(from: 0, replacements: 0, by: .never)
         }
     }
@@ -202,18 +203,18 @@ private struct Meter {
     private mutating func measurePins() {
         let clock = open(Name("clock"), 2)
         if let clock = clock.map({ ClockClient($0) }), let time = try? clock.now() {
-            tell("clock: read") { _ = try? clock.now(by: .never) }
-            tell("clock: set") { try? clock.set(to: time, by: .never) }
-            tell("clock: alarm") { _ = try? clock.sleep(until: 0x7fff_0000, by: .immediately) }
+            tell("clock.now") { _ = try? clock.now(by: .never) }
+            tell("clock.set") { try? clock.set(to: time, by: .never) }
+            tell("clock.sleep") { _ = try? clock.sleep(until: 0x7fff_0000, by: .immediately) }
         }
         if let pins = open(Name("gpio"), 3).map({ GPIOClient($0) }) {
             let pin = Pin(number: 5)
-            tell("gpio: state") { _ = try? pins.state(by: .never) }
-            tell("gpio: function") { _ = try? pins.function(of: pin, by: .never) }
-            tell("gpio: configure") {
+            tell("gpio.state") { _ = try? pins.state(by: .never) }
+            tell("gpio.function") { _ = try? pins.function(of: pin, by: .never) }
+            tell("gpio.configure") {
                 try? pins.configure(pin, as: .input, .unchanged, by: .never)
             }
-            tell("gpio: set") { try? pins.set(pin, high: false, by: .never) }
+            tell("gpio.set") { try? pins.set(pin, high: false, by: .never) }
         }
     }
 
@@ -221,18 +222,18 @@ private struct Meter {
         if let timer = open(Name("timer"), 4).map({ SystemTimerClient($0) }),
             let now = try? timer.now()
         {
-            tell("timer: now") { _ = try? timer.now(by: .never) }
-            tell("timer: sleep") { _ = try? timer.sleep(until: now + 10_000_000, by: .immediately) }
+            tell("timer.now") { _ = try? timer.now(by: .never) }
+            tell("timer.sleep") { _ = try? timer.sleep(until: now + 10_000_000, by: .immediately) }
         }
         if let random = open(Name("random"), 5).map({ RandomClient($0) }) {
-            tell("random: words") { _ = try? random.words(by: .never) }
+            tell("random.words") { _ = try? random.words(by: .never) }
         }
         if let firmware = open(Name("firmware"), 6).map({ FirmwareClient($0) }) {
-            tell("firmware: board's revision") { _ = try? firmware.boardRevision(by: .never) }
-            tell("firmware: level of a pin") { _ = try? firmware.level(ofPin: 2, by: .never) }
+            tell("firmware.boardRevision") { _ = try? firmware.boardRevision(by: .never) }
+            tell("firmware.level") { _ = try? firmware.level(ofPin: 2, by: .never) }
         }
         if let power = open(Name("power"), 7).map({ PowerClient($0) }) {
-            tell("power: watchdog") { _ = try? power.watchdog(by: .never) }
+            tell("power.watchdog") { _ = try? power.watchdog(by: .never) }
         }
         measureCard(open(Name("sdhost"), 8))
         measureCard(open(Name("sdhci"), 10))
@@ -243,13 +244,13 @@ private struct Meter {
         guard let card = card.map({ BlockClient($0) }),
             let medium = try? card.information(by: .never)
         else { return }
-        tell("block: information") { _ = try? card.information(by: .never) }
+        tell("block.information") { _ = try? card.information(by: .never) }
         var blocks = [UInt8](repeating: 0, count: Medium.blocksAtOnce * Medium.blockBytes)
-        tell("block: read") {
+        tell("block.read, 8 blocks") {
             var span = blocks.mutableSpan
             try? card.read(from: 0, of: medium.number, into: &span, by: .never)
         }
-        tell("block: write") {
+        tell("block.write, 8 blocks") {
             try? card.write(at: 0, of: medium.number, from: blocks.span, by: .never)
         }
     }
@@ -257,16 +258,60 @@ private struct Meter {
     /// Of a task, as the root task's services know it.
     private mutating func measureRoot() {
         let root = InspectionClient()
-        tell("inspection: task") { _ = try? root.task(4) }
-        tell("inspection: root task") { _ = try? root.task(0) }
-        tell("inspection: activity") { _ = try? root.activity(without: 0) }
-        tell("inspection: policy") { _ = try? root.policy(of: 4) }
-        tell("inspection: memory of a task") { _ = try? root.memory(of: 4) }
-        tell("inspection: memory") { _ = try? root.machineMemory() }
-        tell("inspection: interrupt") { _ = try? root.interrupt(1) }
-        tell("inspection: capability") { _ = try? root.capability(in: 1, of: 4) }
-        tell("inspection: core") { _ = try? root.core(0) }
-        tell("inspection: provider") { _ = try? root.provider(of: FixedString()) }
+        tell("inspection.task") { _ = try? root.task(4) }
+        tell("inspection.task, the root task") { _ = try? root.task(0) }
+        tell("inspection.activity") { _ = try? root.activity(without: 0) }
+        tell("inspection.policy") { _ = try? root.policy(of: 4) }
+        tell("inspection.memory") { _ = try? root.memory(of: 4) }
+        tell("inspection.machineMemory") { _ = try? root.machineMemory() }
+        tell("inspection.interrupt") { _ = try? root.interrupt(1) }
+        tell("inspection.capability") { _ = try? root.capability(in: 1, of: 4) }
+        tell("inspection.core") { _ = try? root.core(0) }
+        tell("inspection.provider") { _ = try? root.provider(of: FixedString()) }
+        tell("inspection.thread, none there") { _ = try? root.thread(of: 4, from: 0) }
+        let connections = ConnectionsClient()
+        tell("connections.started") { _ = try? connections.started(after: 0) }
+        tell("connections.open") {
+            try? CapabilityTable.own.delete(slot(9))
+            Meter.connect(connections)
+        }
+        var bytes = bytes
+        tell("drivers.manifest, 8 KiB") {
+            var span = bytes.mutableSpan
+            _ = try? DriversClient().manifest(from: 0, into: &span)
+        }
+    }
+    private static func connect(_ connections: ConnectionsClient) {
+        let serial = FixedString<32>(name: Name("serial").words)
+        do throws(SystemError) {
+            _ = try connections.open(serial, bits: 0, to: slot(9), by: .never)
+        } catch { say("a service is not given") }
+    }
+
+    /// Loads another task. A load is no stretch of a server: others are answered between its pages.
+    private mutating func measureTasks() {
+        let tasks = TasksClient()
+        let name = FixedString<32>(name: Name("spare").words)
+        var spare: UInt16 = 0
+        tell("tasks.start, a small task", 1, most: .max) {
+            spare = (try? tasks.start(name, by: .never))?.number ?? 0
+        }
+        tell("tasks.move") { try? tasks.move(spare, to: 0) }
+        tell("tasks.stop") { _ = try? tasks.stop(spare) }
+        tell("tasks.kill, told in the log", 1, most: 2 * mostInstructions) {
+            try? tasks.kill(spare)
+        }
+        tell("tasks.kill, refused") { try? tasks.kill(spare) }
+        tell("tasks.restart, a small task", 1, most: .max) { Meter.restart(spare) }
+        try? tasks.kill(spare)
+        awaitRest()
+        // The root task is more urgent than this one, and loads the task before this goes on.
+        tell("tasks.begin, a small task", 1, most: .max) { try? tasks.begin(spare) }
+    }
+    private static func restart(_ task: UInt16) {
+        do throws(SystemError) {
+            _ = try TasksClient().restart(task, argument: FixedString(), by: .never)
+        } catch { say("a task does not start") }
     }
 }
 

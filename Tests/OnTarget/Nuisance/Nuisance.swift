@@ -24,6 +24,7 @@ import UserRuntime
     case Name("reader"): readTheClock()
     case Name("alarm-spam"): spamTheClock()
     case Name("meter"): meter()
+    case Name("spare"): rest()
     case Name("flood"): flood()
     case Name("killer"): killTheDeviceManager()
     case Name("stranger"), Name("insider"): pester(information)
