@@ -73,6 +73,33 @@ import Testing
         #expect(machine.areScratchSlotsEmpty)
     }
 
+    /// A client has the root task's services from its start. Nobody waits for them to start.
+    @Test func noServiceOfTheRootTaskIsGiven() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let refused = [0x1_0000 | UInt64(RootError.notPermitted.rawValue)]
+        for service in FactoryRequestTests.services {
+            let name = FactoryRequestTests.text(service.name)
+            for words in [[1] + name + [0], [2] + name + [2, 0]] {
+                #expect(machine.answer(&factory, .connections, words) == refused)
+            }
+        }
+    }
+
+    /// A refusal is told once for each task, service and method.
+    @Test func refusalsAreToldOnce() {
+        var refusals = Refusals()
+        for task in [63, 0, 5] {
+            for service in FactoryRequestTests.services {
+                for method: UInt64 in [32, 1, 7] {
+                    let first = refusals.isNew(task: task, service, method)
+                    let second = refusals.isNew(task: task, service, method)
+                    #expect(first && !second)
+                }
+            }
+        }
+    }
+
     /// A task's capabilities of the root task are those that its manifest entry opens.
     @Test func aTaskHoldsWhatItOpens() throws {
         let machine = try RootMachine()
@@ -136,64 +163,6 @@ import Testing
         #expect(started(after: 0) == [0, 2] + supervisor)
         #expect(started(after: 2) == [0, 3] + first)
         for number: UInt64 in [3, 4, .max] { #expect(started(after: number) == none) }
-    }
-
-    /// More requests to load tasks than there are places: the last are refused, and one that is
-    /// answered at once has a place all the same.
-    @Test func aPlaceIsLeftForWhatIsAnsweredAtOnce() throws {
-        let machine = try RootMachine()
-        var factory = try machine.makeFactory()
-        let system = machine.system
-        func endpoint(_ service: RootService) -> UInt32 {
-            let badge = ClientBadge(task: 2, resources: service.rawValue)
-            return system.copy(factory.own.index, rights: .write, badge: badge.raw)
-        }
-        let (tasks, connections) = (endpoint(.tasks), endpoint(.connections))
-        let callers = system.run([9, 8, 7, 6, 5, 4])
-        let start = [1] + FactoryRequestTests.text("second")
-        for caller in callers[..<5] { system.call(caller, tasks, start) }
-        let give = [2] + FactoryRequestTests.text("supervisor") + [1, 0]
-        system.call(callers[5], connections, give)
-        system.asRoot { factory.answerWaiting() }
-        let exhausted = 0x1_0000 | UInt64(RootError.exhausted.rawValue)
-        #expect(system.results(callers[4]).words[0] == exhausted)
-        // The supervisor has not started.
-        let none = 0x1_0000 | UInt64(RootError.noSuchService.rawValue)
-        #expect(system.results(callers[5]).words[0] == none)
-        system.asRoot { while factory.performLoad() {} }
-        // The first has started it.
-        #expect(system.results(callers[0]).words[..<3] == [0, 3, 1])
-        let wrongState = 0x1_0000 | UInt64(RootError.wrongState.rawValue)
-        for caller in callers[1..<4] { #expect(system.results(caller).words[0] == wrongState) }
-    }
-
-    /// What is being loaded has a place until it is answered.
-    @Test func aLoadKeepsItsPlace() throws {
-        let machine = try RootMachine()
-        var factory = try machine.makeFactory()
-        let system = machine.system
-        let badge = ClientBadge(task: 2, resources: RootService.tasks.rawValue)
-        let tasks = system.copy(factory.own.index, rights: .write, badge: badge.raw)
-        let callers = system.run([9, 8, 7, 6, 5])
-        let start = [1] + FactoryRequestTests.text("second")
-        for caller in callers[..<4] { system.call(caller, tasks, start) }
-        let taken = system.asRoot {
-            factory.answerWaiting()
-            return factory.loads.takeFirst() != nil
-        }
-        #expect(taken)
-        system.call(callers[4], tasks, start)
-        system.asRoot { factory.answerWaiting() }
-        let exhausted = 0x1_0000 | UInt64(RootError.exhausted.rawValue)
-        #expect(system.results(callers[4]).words[0] == exhausted)
-        system.asRoot { factory.loads.answer(.failure(.noMemory)) }
-        system.call(callers[0], tasks, start)
-        system.asRoot {
-            factory.answerWaiting()
-            while factory.performLoad() {}
-        }
-        let wrongState = 0x1_0000 | UInt64(RootError.wrongState.rawValue)
-        #expect(system.results(callers[0]).words[0] == wrongState)
     }
 
     /// A device of any registers and lines: a driver is started for it, or refused.

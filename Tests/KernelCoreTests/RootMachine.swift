@@ -23,6 +23,11 @@ final class RootMachine {
     private var isServing = false
     /// What the server answered.
     private var answers: [[UInt64]] = []
+    /// Whether the request comes again and again, as from tasks of other cores, and how often at
+    /// most.
+    private var repeats = 0
+    /// Done before the root task looks for the next request.
+    var beforeReceive: () -> Void = {}
     private let file = RootMachine.elfFile()
     private let bundle: UnsafeMutablePointer<UInt8>
     let window: UnsafeMutableRawPointer
@@ -81,13 +86,25 @@ final class RootMachine {
         isServing = false
         return answers.count == 1 ? answers[0] : nil
     }
+
+    /// Lets the root task do something while clients of other cores ask without a pause.
+    ///
+    /// - Returns: how many requests it has answered meanwhile, 10,000 at most.
+    func flood(_ factory: inout Factory, _ work: (inout Factory) -> Void) -> Int {
+        let badge = ClientBadge(task: 3, resources: RootService.inspection.rawValue)
+        request = (badge.raw, [4, 1])
+        (isServing, answers, repeats) = (true, [], 10_000)
+        work(&factory)
+        (isServing, repeats, request) = (false, 0, nil)
+        return answers.count
+    }
     private func receive(_ control: ControlWord, _ registers: UnsafeMutablePointer<UInt64>) {
         if control.systemCall == .replyAndReceive { answers.append(words(control, registers)) }
         guard let (badge, words) = request else {
             registers[0] = ResultWord(error: .timedOut).raw
             return
         }
-        request = nil
+        if repeats == 0 { request = nil } else { repeats -= 1 }
         registers[0] = ResultWord(.message, message: UInt64(words.count) << 32).raw
         (registers[1], registers[2]) = (badge, 0)
         for (index, word) in words.enumerated() {
@@ -113,6 +130,7 @@ final class RootMachine {
             control.systemCall == .receive || control.systemCall == .replyAndReceive
         let isInvocation = control.systemCall == .invoke
         let isFree = isInvocation && (control.method == .delete || control.method == .reclaim)
+        if isReceive { beforeReceive() }
         if isServing && isReceive { return receive(control, registers) }
         if isServing && isInvocation && control.method == .bindAbandonment {
             registers[0] = 0
@@ -132,9 +150,21 @@ final class RootMachine {
             return
         }
         let x = system.root.ref.registers
+        rest()
         for index in 0...10 { x[index] = registers[index] }
         system.trap(system.root.ref)
         for index in 0...10 { registers[index] = x[index] }
+    }
+
+    /// Lets a task that the root task has started, and that is more urgent, wait at its
+    /// notification.
+    private func rest() {
+        while !system.isRootAsleep, let running = system.running, running != system.root.ref {
+            let thread = TestThread(slot: 0, ref: running)
+            system.setRegisters(
+                thread, ControlWord(.wait, StartSlot.notification).raw, 0, TestSystem.never)
+            system.trap(running)
+        }
     }
 
     /// The factory as the root task makes it at boot, with two tasks in its list.
@@ -193,7 +223,7 @@ final class RootMachine {
         description.arenaBits = 17
         description.untypedBits = 14
         description.heartbeat = 1000
-        description.opens = [ServiceAccess(Name("supervisor"))]
+        description.opens = [ServiceAccess(Name("supervisor")), ServiceAccess(Name("tasks"))]
         return description
     }
 

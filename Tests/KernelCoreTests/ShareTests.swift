@@ -74,6 +74,40 @@ import UserRuntime
         }
     }
 
+    /// A service keeps a ring's notification that a task has handed over: itself, a copy, or one
+    /// that the task had moved. It ends with the task, and the ring's own goes on.
+    @Test func whatIsHandedOverEndsWithTheTask() throws {
+        let machine = try RootMachine()
+        var factory = try factory(machine)
+        try factory.start(1)
+        let table = CapabilityTable(factory.slots.task(1).table)
+        let moved = Slot(100)
+        try table.move(StartSlot.share(1), to: moved, in: table)
+        var kept: [Slot] = []
+        for source in [StartSlot.share(0), Slot(StartSlot.share(0).index + 1), moved] {
+            // What the kernel does with a capability of a message.
+            for placement in [0, 1] as [UInt64] {
+                let slot = Slot(machine.system.allocateSlot())
+                let copied = machine.system.perform(
+                    .copy, table.slot.index, UInt64(source.index), machine.system.own,
+                    UInt64(slot.index), UInt64(Rights.all.raw), placement)
+                #expect(copied.error == nil)
+                kept.append(slot)
+            }
+        }
+        for slot in kept {
+            #expect(try CapabilityTable.own.describe(slot).kind == .notification)
+        }
+        try factory.kill(1)
+        for slot in kept { #expect(try CapabilityTable.own.describe(slot).kind == .null) }
+        for ring in 0..<2 {
+            let held = CapabilityTable(factory.sharesHeld[ring])
+            for place in [SharePlace.first, SharePlace.second] {
+                #expect(try held.describe(place).kind == .notification)
+            }
+        }
+    }
+
     /// What the start takes is what the host command counts.
     @Test func aStartTakesWhatItNeeds() throws {
         let machine = try RootMachine()

@@ -68,7 +68,7 @@ import Testing
         try factory.start(0)
         try factory.start(1)
         let name = Name("supervisor")
-        let words = [2, UInt64(name.count), name.word0, name.word1, 2, 0]
+        let words = [2, UInt64(name.count), name.word0, name.word1, 2, 1]
         let answers = [
             0x1_0000 | UInt64(RootError.kernel(.insufficientMemory).rawValue),
             Refusal.dropped.rawValue, 0,
@@ -91,6 +91,58 @@ import Testing
             #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
             if machine.system.isBroken { return }
         }
+    }
+
+    /// Listing a task fails at each of its calls in turn: nothing is listed, and the next attempt
+    /// succeeds.
+    @Test func everyCallOfAListingFails() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        let state = TaskState(factory.tasks[1].description)
+        for number in 0..<100 {
+            machine.calls = 0
+            machine.failing = number
+            do throws(FactoryFailure) {
+                #expect(try factory.list(state) == 3)
+                #expect(number > 2)
+                return
+            } catch { #expect(factory.tasks.count == 3, "call \(number)") }
+            #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
+        }
+        Issue.record("a listing has no end")
+    }
+
+    /// The supervisor leaves the machine to a task that is about to take it. If the last steps of
+    /// the start fail, the supervisor hears that the machine is its own again.
+    @Test func aMachineThatIsNotTakenIsGivenBack() throws {
+        var isTold = false
+        for number in 0..<1000 {
+            let machine = try RootMachine()
+            machine.system.inspectionPeriod = 4096
+            var factory = try machine.makeFactory {
+                ($0.privileges, $0.arenaBits) = (.rootView, 21)
+            }
+            try factory.start(0)
+            let table = CapabilityTable(factory.slots.task(0).table)
+            let bell = Slot(machine.system.allocateSlot())
+            try table.copy(StartSlot.notification, to: bell, in: .own)
+            // It has heard of its own start.
+            #expect(try UserRuntime.Notification(bell).poll() == RootSignal.started)
+            machine.calls = 0
+            machine.failing = number
+            var hasStarted = true
+            do throws(FactoryFailure) { try factory.start(1) } catch { hasStarted = false }
+            machine.failing = nil
+            let bits = (try? UserRuntime.Notification(bell).poll()) ?? 0
+            if bits & RootSignal.machineTaken != 0 && !hasStarted {
+                isTold = true
+                #expect(bits & RootSignal.started != 0, "call \(number)")
+            }
+            if hasStarted && bits & RootSignal.machineTaken != 0 && machine.calls <= number {
+                break
+            }
+        }
+        #expect(isTold)
     }
 
     /// A task is killed and begun anew while it is being loaded, both between two of its pages: it

@@ -54,7 +54,7 @@ final class TestSystem: ModelMachine {
     /// Faults that an interrupt came between, by thread: the instruction faults again.
     var interruptedFaults: [UInt: (FaultKind, UInt64)] = [:]
     var isBroken = false
-    private var isRootAsleep = false
+    private(set) var isRootAsleep = false
     /// The value that each thread wrote to the floating-point register last. All values differ.
     var floatingPointValues: [UInt: UInt64] = [:]
     var lastFloatingPointValue: UInt64 = 0

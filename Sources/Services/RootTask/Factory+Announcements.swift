@@ -14,8 +14,8 @@ extension Factory {
         return tasks.count { $0.description.opensByName }
     }
 
-    /// Task `number` runs, for the first time or again: the supervisor watches it from now on, the
-    /// name service gives it to clients that wait, and clients hear of it that asked for that.
+    /// Tells of a start of task `number`: the supervisor watches it, the name service gives its
+    /// service to waiting clients, and the clients hear of it that asked for signals.
     ///
     /// - Complexity: O(tasks).
     mutating func announceStart(of number: Int) {
@@ -32,8 +32,8 @@ extension Factory {
         signalClients(of: number)
     }
 
-    /// Task `number` has ended: the services that it may open forget what it had there, and its
-    /// clients hear of it that asked for that.
+    /// Tells of the end of task `number`: the services that it may open discard its registrations,
+    /// and the clients hear of it that asked for signals.
     ///
     /// - Complexity: O(tasks).
     func announceEnd(of number: Int) {

@@ -8,7 +8,7 @@ import UserRuntime
 
 extension Factory {
     /// The task's first capabilities, as its manifest entry says.
-    func giveCapabilities(_ number: Int) throws(FactoryFailure) {
+    mutating func giveCapabilities(_ number: Int) throws(FactoryFailure) {
         let place = slots.task(number)
         let table = CapabilityTable(place.table)
         let own = CapabilityTable.own
@@ -178,13 +178,18 @@ extension Factory {
     /// stays dead.
     mutating func kill(_ number: Int) throws(FactoryFailure) {
         if tasks[number].phase != .running { return try withdraw(number) }
+        // A request that waits was made for the present life.
+        _ = loads.withdraw(UInt16(number + 1), tasks[number].name)
         tasks[number].phase = .dead
         tasks[number].lifeSignals = []
+        // Others hear of the end whatever the kernel says.
+        defer {
+            wakeSharers(of: number)
+            announceEnd(of: number)
+        }
         do throws(KernelError) { try reclaim(number) } catch {
             throw FactoryFailure(.kernel(error))
         }
-        wakeSharers(of: number)
-        announceEnd(of: number)
     }
 
     /// Takes back all that a task consists of, and all that it made.

@@ -1,10 +1,14 @@
 // Requests that have a task loaded, and those that are answered meanwhile.
 //
-// Loading takes long: whoever calls meanwhile lends this task its priority, and would wait for all
-// of it, and so would everybody less urgent. So between two pages those who wait are answered:
-// nobody waits for more than a page. Only a request that loads a task itself must wait, and its
-// caller's priority then counts for the rest. A restart that is more urgent than what is being
-// loaded does not wait: it is loaded between two of its pages.
+// Loading a task takes long. A caller that waits meanwhile lends the root task its priority, and
+// everybody less urgent would wait for all of the load. So the root task answers waiting callers
+// between two pages: a caller waits for a page at most, and for the callers before it. A request
+// that loads a task waits itself, and its caller's priority counts until the answer. A restart that
+// is more urgent than the present load does not wait: it is loaded between two pages.
+//
+// Neither side can starve the other. Between two pages the root task answers a few requests, then
+// it goes on loading, however many requests other cores send. A client has a part of the places for
+// loads and no more.
 
 import Interfaces
 import KernelABI
@@ -18,59 +22,137 @@ struct Loads: ~Copyable {
         case start(Name)
         case restart(UInt16, argument: Name)
         case driver(DriverRequest)
+
+        /// Whether it starts the task of a number and name.
+        func starts(_ number: UInt16, _ name: Name) -> Bool {
+            switch self {
+            case .start(let other): other == name
+            case .restart(let other, _): other == number
+            case .driver(let driver): Name(driver.name.nameWords) == name
+            }
+        }
     }
-    private var requests: [Request] = []
+    private struct Entry {
+        let request: Request
+        /// Its caller waits under this number.
+        let number: UInt64
+        /// The manifest entry of its client: tasks for several devices share one part.
+        let client: Name
+    }
+    private var entries: [Entry] = []
+    /// Whether the first request is being performed; the others wait.
+    private var isPerforming = false
     private var callers = Waiting<StartedTask, RootError>()
     /// Counts the requests.
     private var count: UInt64 = 0
-    /// The places that are taken: of the requests, and of what is being loaded.
-    private var taken = 0
+    /// Requests that can wait or be performed, and how many of one client.
+    let places: Int
+    let ofClient: Int
 
-    /// Callers that this task keeps waiting: more than there are tasks that may have others loaded.
-    /// The last place is for a caller that is answered at once.
-    static let places = 5
+    /// - Parameter clients: manifest entries that may have tasks loaded.
+    init(clients: Int = 1) {
+        places = min(Loads.perClient * max(clients, 1), CallerLimits.most - 1)
+        ofClient = CallerLimits.ofClient(places, clients: clients)
+    }
+    private static var perClient: Int { 2 }
 
-    var isEmpty: Bool { requests.isEmpty }
+    var isEmpty: Bool { entries.isEmpty }
 
-    /// Keeps a request, or refuses it where all places are taken.
+    /// Keeps a request, or refuses it if its client has its part of the places.
     mutating func add(
-        _ request: Request, _ caller: consuming Caller<StartedTask, RootError>
+        _ request: Request, of client: Name, _ caller: consuming Caller<StartedTask, RootError>
     ) {
-        if taken >= Loads.places - 1 { return caller.refuse(.exhausted) }
-        taken += 1
+        if entries.count >= places || entries.count(where: { $0.client == client }) >= ofClient {
+            return caller.refuse(.exhausted)
+        }
         count += 1
-        requests.append(request)
+        entries.append(Entry(request: request, number: count, client: client))
         callers.insert(caller, at: count)
     }
-    /// Takes the first request. `answer` is for its caller.
+
+    /// Begins with the first request. It keeps its place until `answer`.
     mutating func takeFirst() -> Request? {
-        requests.isEmpty ? nil : requests.removeFirst()
+        guard let first = entries.first else { return nil }
+        isPerforming = true
+        return first.request
     }
-    /// Tells the caller of the request that was taken what became of it.
+
+    /// Answers the caller of the request that was taken, unless the caller has gone.
     mutating func answer(_ result: Result<StartedTask, RootError>) {
-        taken -= 1
-        guard let caller = callers.takeFirst() else { return }
+        if !isPerforming { return }
+        isPerforming = false
+        guard let caller = callers.take(at: entries.removeFirst().number) else { return }
         switch result {
         case .success(let task): caller.answer(task)
         case .failure(let error): caller.refuse(error)
         }
     }
+
+    /// Refuses the waiting requests that would start a task.
+    ///
+    /// - Returns: whether there was one.
+    mutating func withdraw(_ number: UInt16, _ name: Name) -> Bool {
+        var isFound = false
+        for index in waiting.reversed() where entries[index].request.starts(number, name) {
+            callers.take(at: entries.remove(at: index).number)?.refuse(.wrongState)
+            isFound = true
+        }
+        return isFound
+    }
+
+    /// Discards the waiting requests whose callers have gone. A load under way goes on.
+    mutating func forgetGone() {
+        if !callers.forgetGone() { return }
+        for index in waiting.reversed() where !callers.contains(entries[index].number) {
+            entries.remove(at: index)
+        }
+    }
+
+    /// The places of the requests that wait.
+    private var waiting: Range<Int> { (isPerforming ? 1 : 0)..<entries.count }
 }
 
 extension Factory {
     mutating func openServer() throws(FactoryFailure) {
-        guard let first = slots.own() else { throw FactoryFailure(.exhausted) }
+        loads = Loads(clients: clientsOfLoads)
+        guard let bell = slots.own(), let first = slots.own() else {
+            throw FactoryFailure(.exhausted)
+        }
+        try memory.make(.notification, at: bell)
+        do throws(KernelError) {
+            try Thread(RootSlot.thread).bindNotification(Notification(bell))
+        } catch { throw FactoryFailure(.kernel(error)) }
         try memory.make(.reply, at: first)
-        for number in 1...Loads.places {
+        // One place more, for a caller that is answered at once.
+        let places = loads.places + 1
+        for number in 1...places {
             guard let slot = slots.own(), slot.index == first.index + UInt32(number) else {
                 throw FactoryFailure(.exhausted)
             }
             try memory.make(.reply, at: slot)
         }
-        server = Server(Endpoint(own), replies: first, waiting: Loads.places)
+        server = Server(
+            Endpoint(own), replies: first, waiting: places, ofClient: loads.ofClient + 1,
+            bell: Notification(bell))
     }
 
-    /// Between two pages of task `number`: answers who waits, and starts what is more urgent.
+    /// The manifest entries that may have tasks loaded.
+    private var clientsOfLoads: Int {
+        listedTasks.count { description in
+            description.methods(of: .tasks) & TasksInterface.answeredLater != 0
+                || description.methods(of: .drivers) & DriversInterface.answeredLater != 0
+        }
+    }
+
+    /// Keeps a request that has a task loaded.
+    mutating func add(
+        _ request: Loads.Request, _ caller: consuming Caller<StartedTask, RootError>
+    ) {
+        let client = try? index(of: UInt16(truncatingIfNeeded: caller.client.task))
+        loads.add(request, of: client.map { tasks[$0].description.name } ?? .empty, caller)
+    }
+
+    /// Between two pages of task `number`: answers waiting callers, and starts more urgent tasks.
     mutating func pause(_ number: Int) {
         answerWaiting()
         while stack.remainingBytes > Factory.stackOfLoad, let other = nextStart,
@@ -79,12 +161,20 @@ extension Factory {
     }
 
     /// Bytes of this task's stack that a load within another one must find; one that does not find
-    /// them waits. It takes less than 12 KiB, and all that is done in its pauses less than 27 KiB.
+    /// them waits. It takes less than 16 KiB, and all that is done in its pauses less than 27 KiB.
     private static var stackOfLoad: UInt { 65_536 }
 
-    /// Answers who waits.
-    mutating func answerWaiting() {
-        while let received = server?.next(by: .immediately) { take(received) }
+    /// Requests and faults that are answered before the root task goes on with its own work.
+    static var answersAtOnce: Int { 8 }
+
+    /// Answers requests and faults that wait, the most urgent first: `answersAtOnce` at most.
+    ///
+    /// Not inlined: a load within a load shall not take its stack each time.
+    @inline(never) mutating func answerWaiting() {
+        for _ in 0..<Factory.answersAtOnce {
+            guard let received = server?.next(by: .immediately) else { return }
+            take(received)
+        }
     }
 
     /// Performs the first of the requests that have a task loaded.
@@ -96,6 +186,8 @@ extension Factory {
         do throws(FactoryFailure) { result = .success(try load(request)) } catch {
             result = .failure(error.cause)
         }
+        // The task may have been begun, too, and the root task was as urgent for that.
+        setUrgency()
         loads.answer(result)
         return true
     }
@@ -109,15 +201,25 @@ extension Factory {
             try start(started)
         case .restart(let task, let argument):
             started = try index(of: task)
-            if !argument.isEmpty && !tasks[started].description.privileges.contains(.rootView) {
-                throw FactoryFailure(.badRequest)
-            }
-            tasks[started].argument = argument
-            tasks[started].life = nil
-            try start(started)
+            try restart(started, argument)
         case .driver(let request): started = try startDriver(request)
         }
         return StartedTask(
             number: UInt16(started + 1), generation: tasks[started].generation)
+    }
+
+    /// Starts a task again by hand: its former deaths count no more. Nothing changes if it does not
+    /// start.
+    private mutating func restart(_ number: Int, _ argument: Name) throws(FactoryFailure) {
+        if !argument.isEmpty && !tasks[number].description.privileges.contains(.rootView) {
+            throw FactoryFailure(.badRequest)
+        }
+        let former = tasks[number].argument
+        tasks[number].argument = argument
+        do throws(FactoryFailure) { try start(number) } catch {
+            tasks[number].argument = former
+            throw error
+        }
+        tasks[number].life = nil
     }
 }

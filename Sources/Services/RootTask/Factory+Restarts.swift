@@ -1,9 +1,9 @@
-// Restarts: whoever asks for one does not wait for it. The most urgent is loaded first, and this
-// task is as urgent meanwhile as what it loads: a driver does not stay away because something less
-// urgent than the driver is busy.
+// Restarts. A client that begins one does not wait for it. The root task loads the most urgent task
+// first, and is as urgent meanwhile as that task: a driver does not stay away because a less urgent
+// task is busy.
 //
-// While there is no supervisor, this task plans restarts as the supervisor does, by the
-// same policies.
+// While there is no supervisor, the root task plans restarts as the supervisor does, by the same
+// policies.
 
 import Interfaces
 import KernelABI
@@ -37,7 +37,7 @@ extension Factory {
     }
 
     /// Makes this task as urgent as the most urgent start that it was asked for.
-    private mutating func setUrgency() {
+    mutating func setUrgency() {
         var urgency = Factory.priority
         for task in tasks where task.progress == .underWay {
             urgency = max(urgency, task.description.priority)
@@ -52,8 +52,7 @@ extension Factory {
     /// Starts a task that was begun, and tells the supervisor what became of it.
     mutating func startBegun(_ number: Int) {
         do throws(FactoryFailure) { try start(number) } catch {
-            // A load that was withdrawn has not failed: the task may have been begun anew
-            // meanwhile.
+            // A withdrawn load has not failed: the task may have been begun anew meanwhile.
             if !error.isWithdrawal {
                 tasks[number].progress = .failed(error.cause)
                 signalSupervisor(RootSignal.started)
@@ -63,9 +62,10 @@ extension Factory {
         if supervisor == nil || tasks[number].service == Name("supervisor") { noteOwnStart(number) }
     }
 
-    /// Takes back a restart that was planned or begun.
+    /// Takes back a restart that was planned, begun or asked for.
     mutating func withdraw(_ number: Int) throws(FactoryFailure) {
-        var isPlanned = tasks[number].progress == .underWay
+        var isPlanned = loads.withdraw(UInt16(number + 1), tasks[number].name)
+        if tasks[number].progress == .underWay { isPlanned = true }
         if case .waiting? = tasks[number].life?.phase { isPlanned = true }
         if tasks[number].loading == .underWay {
             tasks[number].loading = .withdrawn

@@ -70,22 +70,28 @@ extension Factory {
         text.add(" in one piece")
     }
 
-    /// Answers requests and faults; between them it loads what it was asked to.
+    /// Answers requests and faults, and loads tasks, in turns for ever.
     mutating func serve() {
         do throws(FactoryFailure) {
             try openServer()
             try inherit()
         } catch { return report(Name("root"), error) }
-        while true {
-            let isIdle = loads.isEmpty && nextStart == nil
-            let deadline = isIdle ? nextRestart : .immediately
-            if let received = server?.next(by: deadline) {
-                take(received)
-            } else if !performLoad() {
-                beginDue()
-                if let number = nextStart { startBegun(number) }
-            }
+        while true { takeTurn() }
+    }
+
+    /// Waits for a request if there is nothing else to do. Otherwise it answers a few requests,
+    /// performs a load that a request asked for, and starts a task that was begun. None of the
+    /// three waits for more than one turn of the others.
+    mutating func takeTurn() {
+        let due = nextRestart
+        if due <= .now { beginDue() }
+        if loads.isEmpty && nextStart == nil {
+            if let received = server?.next(by: due) { take(received) }
+            return
         }
+        answerWaiting()
+        _ = performLoad()
+        if let number = nextStart { startBegun(number) }
     }
 
     /// Answers a request or a fault. A caller that is more urgent than this task's own work runs as
@@ -97,9 +103,35 @@ extension Factory {
         case .fault:
             let answer = faulted(received)
             server?.reply(RegisterMessage(answer.rawValue))
-        case .notification, .oneWay: break
+        case .notification: if server?.haveClientsGone == true { forgetGone() }
+        case .oneWay: break
         }
         server?.sendAnswer()
+        if received.delivery == .message { noteRefusal(of: received) }
+    }
+
+    /// Discards what the clients that have gone asked for.
+    ///
+    /// Not inlined, as `perform`.
+    @inline(never) private mutating func forgetGone() { loads.forgetGone() }
+
+    /// Tells the log which method of which service a client may not call: once of each.
+    ///
+    /// Not inlined, as `perform`.
+    @inline(never) private mutating func noteRefusal(of request: Received) {
+        let (client, method) = (request.client, request[0])
+        guard let service = RootService(rawValue: client.resources),
+            (1...32).contains(method), !client.mayCall(method),
+            let number = try? index(of: UInt16(client.task)),
+            refusals.isNew(task: number, service, method)
+        else { return }
+        var text = Text()
+        text.add(tasks[number].name)
+        text.add(" may not call method ")
+        text.decimal(method)
+        text.add(" of ")
+        text.add(service.name)
+        say(text.bytes)
     }
 
     /// Runs the method of the service that the client's badge names.

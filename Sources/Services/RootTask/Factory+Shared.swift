@@ -110,9 +110,8 @@ extension Factory {
     }
 
     /// The capabilities of all shares of a task. Its first thread becomes a participant.
-    func giveShares(_ number: Int) throws(KernelError) {
+    mutating func giveShares(_ number: Int) throws(KernelError) {
         let place = slots.task(number)
-        let table = CapabilityTable(place.table)
         for (index, part) in parts(of: number).enumerated() {
             let share = shares[part.index]
             let isWriter = share.users[part.user].isWriter
@@ -124,16 +123,33 @@ extension Factory {
                     ? (SharePlace.first, SharePlace.second)
                     : (SharePlace.second, SharePlace.first)
                 // It may bind its own to its thread.
-                try held.copy(own, to: slot, in: table, rights: .read | .manage)
+                try lend(own, of: held, to: slot, of: number, rights: .read | .manage)
                 // The other side's other bits are of its timers and interrupts.
-                try held.mint(
-                    other, to: Slot(slot.index + 1), in: table, rights: .write,
+                try lend(
+                    other, of: held, to: Slot(slot.index + 1), of: number, rights: .write,
                     badge: RingEnd.itemBit)
             } else if share.setCells > 0 && isWriter {
-                try held.copy(SharePlace.first, to: slot, in: table, rights: .read | .write)
+                try held.copy(
+                    SharePlace.first, to: slot, in: CapabilityTable(place.table),
+                    rights: .read | .write)
                 try join(Thread(place.thread), as: part.firstParticipant(of: share), part)
             }
         }
+    }
+
+    /// Gives a task a notification of a ring for as long as it lives. The holding table has one
+    /// that ends with the task's arena, and all that the task hands over goes with it: nothing that
+    /// the task has registered by it outlives the task.
+    private mutating func lend(
+        _ notification: Slot, of held: CapabilityTable, to slot: Slot, of number: Int,
+        rights: Rights, badge: UInt64 = 0
+    ) throws(KernelError) {
+        let holding = CapabilityTable(slots.task(number).holding)
+        let lent = Slot(tasks[number].held)
+        try held.mint(notification, to: lent, in: holding, rights: rights, badge: badge)
+        tasks[number].held += 1
+        try holding.copy(
+            lent, to: slot, in: CapabilityTable(slots.task(number).table), rights: rights)
     }
 
     /// Whether threads that the task starts may use a mutex set: it asks the root task to make them

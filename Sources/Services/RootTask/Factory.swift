@@ -30,6 +30,7 @@ import UserRuntime
     /// Answers requests; nil while the tasks of the boot are started.
     var server: Server?
     var loads = Loads()
+    var refusals = Refusals()
     /// Starts of services so far, of later lives too.
     var starts: UInt64 = 0
 
@@ -50,9 +51,9 @@ import UserRuntime
     /// Lists a task and makes what outlives it: its endpoint.
     mutating func list(_ task: TaskState) throws(FactoryFailure) -> Int {
         if tasks.count == slots.tasks { throw FactoryFailure(.exhausted) }
+        try show(task.name, number: tasks.count + 1)
         try memory.make(.endpoint, at: slots.task(tasks.count).endpoint)
         tasks.append(task)
-        try show(task.name, number: tasks.count)
         return tasks.count - 1
     }
 
@@ -213,7 +214,11 @@ import UserRuntime
         if tasks[number].loading == .withdrawn { throw .withdrawal }
         tasks[number].phase = .running
         if isBoxed { signalSupervisor(RootSignal.machineTaken) }
-        try run(number, image.entry)
+        do throws(FactoryFailure) { try run(number, image.entry) } catch {
+            // It does not take the machine after all.
+            if isBoxed { signalSupervisor(RootSignal.started) }
+            throw error
+        }
     }
 
     private mutating func copyTree(

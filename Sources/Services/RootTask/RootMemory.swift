@@ -32,7 +32,8 @@ struct RootSlots {
         outgoing = ScratchSlot(Slot(firstFree + 3))
         joined = ScratchSlot(Slot(firstFree + 4))
         nextOwn = firstFree + 5
-        endOwn = nextOwn + 192 + UInt32(heapPages + Manifest.maximumShares)
+        endOwn =
+            nextOwn + 192 + UInt32(heapPages + Manifest.maximumShares + CallerLimits.most + 2)
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)
     }

@@ -1,6 +1,6 @@
 // The root task: the first task, holder of all memory, all devices and all authority. It starts the
-// others by the manifest and then serves as their factory, with a low priority of its own: it is as
-// urgent as those that wait for it.
+// others by the manifest and then serves as their factory, with a low priority of its own: it
+// inherits the priorities of waiting callers.
 //
 // It faults for nobody: every failure of a task's start is reported on the console and leaves the
 // rest running.

@@ -10,7 +10,7 @@ public struct ArenaNeed: Equatable, Sendable {
     public private(set) var descriptorBytes = 0
     /// Bytes of pages and page tables.
     public private(set) var pageBytes = 0
-    /// Pages and page tables that the root task lists of it.
+    /// Pages, page tables and notifications of rings that the root task lists of it.
     public let heldCount: Int
 
     /// - Parameters:
@@ -34,11 +34,13 @@ public struct ArenaNeed: Equatable, Sendable {
         let names = task.privileges.contains(.taskNames) ? 1 : 0
         var sharedPages = 0
         var sharedEnd = 0
+        var notifications = 0
         for part in shares.parts(of: task.name) {
             let share = shares[part.index]
             let hasPage = share.hasPage(share.users[part.user])
             sharedPages += share.pages + (hasPage ? 1 : 0)
             sharedEnd = part.page + share.pages + (hasPage ? 2 : 0)
+            if share.kind == .ring { notifications += 2 }
         }
         // All areas lie in one GiB, and each in 2 MiB of its own.
         var tables = 2 + ArenaNeed.regions(of: image) + ArenaNeed.regions(persistent)
@@ -46,7 +48,8 @@ public struct ArenaNeed: Equatable, Sendable {
         if registerPages > 0 { tables += 1 }
         for pages in areas { tables += ArenaNeed.regions(pages) }
         // All but the IPC buffer, which has a place of its own.
-        heldCount = own - 1 + persistent + names + sharedPages + registerPages + tables
+        let pages = own - 1 + persistent + names + sharedPages + registerPages
+        heldCount = pages + tables + notifications
 
         add(.capabilityTable, sizeBits: task.tableBits)
         add(.capabilityTable, sizeBits: holdingBits)

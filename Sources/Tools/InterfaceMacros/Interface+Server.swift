@@ -27,12 +27,17 @@ extension Interface {
 
     var dispatch: String {
         let variable = methods.allSatisfy(\.takesNoWords) ? "let" : "var"
+        let later = methods.filter { $0.kind == .answeredLater }.reduce(0 as UInt32) {
+            $0 | 1 << UInt32($1.number - 1)
+        }
         return """
             \(access)enum \(name)Interface {
                 \(access)static var hash: InterfaceHash {
                     \(hash)
                     return hash
                 }
+                /// The methods that are answered later: bit n - 1 for method n.
+                \(access)static var answeredLater: UInt32 { \(later) }
 
                 /// Performs a request to a server and answers it, or refuses it. The server's
                 /// thread makes no other call since it received the request.

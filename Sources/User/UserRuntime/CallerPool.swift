@@ -41,13 +41,12 @@ enum CallerPool {
     /// - Parameters:
     ///   - waiting: callers that can be held; there is one reply object more.
     ///   - first: the slot of the first reply object.
-    ///   - bell: of the notification that tells when a held caller has gone; `.none`: nobody is
-    ///     told.
-    static func begin(waiting: Int, first: Slot, bell: Slot) {
+    ///   - bell: the notification that tells when a held caller has gone.
+    static func begin(waiting: Int, first: Slot, bell: Notification) {
         let count = min(waiting, CallerLimits.most) + 1
         unsafe swiftlet_caller_places().pointee.count = UInt64(count)
         unsafe swiftlet_caller_places().pointee.first = first.index
-        unsafe swiftlet_caller_places().pointee.bell = bell.index
+        unsafe swiftlet_caller_places().pointee.bell = bell.slot.index
         (free, gone) = (1 << UInt64(count) - 1, 0)
     }
     /// The reply object for a server's first caller.
@@ -135,8 +134,7 @@ enum CallerPool {
 
     /// Whether the reply object holds a caller. The kernel tells when it goes.
     private static func isWaiting(_ reply: Reply) -> Bool {
-        let slot = Slot(unsafe swiftlet_caller_places().pointee.bell)
-        let bell = slot == .none ? nil : Notification(slot)
+        let bell = Notification(Slot(unsafe swiftlet_caller_places().pointee.bell))
         let bit: UInt64 = 1 << (firstGoneBit + UInt64(index(of: reply)) % goneBits)
         return (try? reply.bindAbandonment(bell, bits: bit)) ?? false
     }

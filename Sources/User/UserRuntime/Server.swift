@@ -39,7 +39,7 @@ public func persistentMemory(
 /// `next` refuses.
 public struct Server {
     public let endpoint: Endpoint
-    public let notification = Notification(StartSlot.notification)
+    public let notification: Notification
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
     private var current: Reply
@@ -84,13 +84,14 @@ public struct Server {
         _ information: StartInformation, handlesFaults: Bool = false, receiving slot: Slot = .none
     ) {
         endpoint = Endpoint(StartSlot.endpoint)
+        notification = Notification(StartSlot.notification)
         self.handlesFaults = handlesFaults
         arrival = slot
         heartbeat = Duration(ticks: information.heartbeatTicks)
         let waiting = Int(information.waiting)
         CallerPool.begin(
             waiting: waiting, first: StartSlot.replies(waiting: waiting),
-            bell: StartSlot.notification)
+            bell: notification)
         current = CallerPool.start
         waitingOfClient = Int(information.waitingOfClient)
         orEnd(
@@ -108,20 +109,25 @@ public struct Server {
         }
     }
 
-    /// The root task's server, whose capabilities are elsewhere. It returns faults, shows no sign
-    /// of life, and has no notification: a caller that goes keeps its place until its answer.
+    /// The root task's server, whose capabilities are elsewhere. It returns faults, and shows no
+    /// sign of life.
     ///
     /// - Parameters:
     ///   - first: the slot of the first of `waiting + 1` reply objects.
-    ///   - waiting: callers that can be held, of one client or of several.
-    public init(_ endpoint: Endpoint, replies first: Slot, waiting: Int) {
+    ///   - waiting: callers that can be held.
+    ///   - ofClient: how many of them may be of one client.
+    ///   - bell: the notification that is bound to this thread.
+    public init(
+        _ endpoint: Endpoint, replies first: Slot, waiting: Int, ofClient: Int, bell: Notification
+    ) {
         self.endpoint = endpoint
+        notification = bell
         handlesFaults = true
         arrival = .none
         heartbeat = Duration(ticks: 0)
-        CallerPool.begin(waiting: waiting, first: first, bell: .none)
+        CallerPool.begin(waiting: waiting, first: first, bell: bell)
         current = CallerPool.start
-        waitingOfClient = waiting
+        waitingOfClient = ofClient
     }
 
     /// The next request or notification. Sends the answer of `reply` first.

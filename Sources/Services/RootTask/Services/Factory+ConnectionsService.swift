@@ -46,7 +46,9 @@ extension Factory: ConnectionsServer {
     ) throws(FactoryFailure) {
         if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
-            throw FactoryFailure(.noSuchService)
+            // The root task's services are those of no other task, and clients have them already.
+            let isRoot = RootService(named: service) != nil
+            throw FactoryFailure(isRoot ? .notPermitted : .noSuchService)
         }
         // It may have ended since it asked.
         if tasks[client].phase != .running { throw FactoryFailure(.wrongState) }

@@ -26,7 +26,7 @@ extension Factory: DriversServer {
     mutating func start(
         _ driver: DriverRequest, _ caller: consuming Caller<StartedTask, RootError>
     ) {
-        loads.add(.driver(driver), caller)
+        add(.driver(driver), caller)
     }
 
     /// Starts a driver. Its index among the tasks.
@@ -55,9 +55,10 @@ extension Factory: DriversServer {
             try checkFree(device, for: state.description, except: listed)
             number = if let listed { listed } else { try list(state) }
         }
+        let former = tasks[number].device
         tasks[number].device = device
         do throws(FactoryFailure) { try start(number) } catch {
-            tasks[number].device = DeviceShare()
+            tasks[number].device = former
             throw error
         }
         return number

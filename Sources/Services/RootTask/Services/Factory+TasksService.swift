@@ -6,7 +6,7 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-/// Does what a client asked for; of a failure, the client is told the cause.
+/// Performs a request; of a failure, the client learns the cause.
 func answering<Result>(
     _ work: () throws(FactoryFailure) -> Result
 ) throws(RootError) -> Result {
@@ -17,13 +17,13 @@ extension Factory: TasksServer {
     mutating func start(
         _ name: FixedString<32>, _ caller: consuming Caller<StartedTask, RootError>
     ) {
-        loads.add(.start(Name(name.nameWords)), caller)
+        add(.start(Name(name.nameWords)), caller)
     }
     mutating func restart(
         _ task: UInt16, argument: FixedString<32>,
         _ caller: consuming Caller<StartedTask, RootError>
     ) {
-        loads.add(.restart(task, argument: Name(argument.nameWords)), caller)
+        add(.restart(task, argument: Name(argument.nameWords)), caller)
     }
     mutating func begin(_ task: UInt16, _ client: ClientBadge) throws(RootError) {
         try answering { () throws(FactoryFailure) in try begin(try index(of: task)) }
@@ -101,7 +101,7 @@ extension Factory: TasksServer {
         return Int(task) - 1
     }
 
-    /// Says who had a task ended or broken. The supervisor tells its own reasons.
+    /// Tells the log which client had a task ended or broken. The supervisor tells its own reasons.
     private func note(_ what: StaticString, _ number: Int, by client: ClientBadge) {
         guard let caller = try? index(of: UInt16(client.task)),
             tasks[caller].service != Name("supervisor")

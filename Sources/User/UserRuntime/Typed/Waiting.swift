@@ -45,14 +45,14 @@ public struct Waiting<Result: MessageValue, E: ServiceError>: ~Copyable {
     ///
     /// - Complexity: O(callers).
     public mutating func take(at number: UInt64) -> Caller<Result, E>? {
-        var left = places
-        while left != 0 {
-            let place = left.trailingZeroBitCount
-            if CallerPool.number(place) == number { return take(place) }
-            left &= left &- 1
-        }
-        return nil
+        guard let place = place(at: number) else { return nil }
+        return take(place)
     }
+
+    /// Whether a caller that was inserted at `number` is there.
+    ///
+    /// - Complexity: O(callers).
+    public func contains(_ number: UInt64) -> Bool { place(at: number) != nil }
 
     /// Discards the callers that have gone.
     ///
@@ -69,6 +69,15 @@ public struct Waiting<Result: MessageValue, E: ServiceError>: ~Copyable {
         return places != before
     }
 
+    private func place(at number: UInt64) -> Int? {
+        var left = places
+        while left != 0 {
+            let place = left.trailingZeroBitCount
+            if CallerPool.number(place) == number { return place }
+            left &= left &- 1
+        }
+        return nil
+    }
     private var firstPlace: Int? {
         var first: Int?
         var left = places
