@@ -14,7 +14,9 @@ extension System {
             if !willAct { checkUntold("core \(number)", &found) }
             checkUnfinished("core \(number)", &found)
             let core = machine.kernel.pointee.own
-            if let first = core.pointee.answers.waiters.first, core.pointee.asked < first.pointee.key {
+            if let first = core.pointee.answers.waiters.first,
+                core.pointee.asked < first.pointee.key
+            {
                 found.append("core \(number) is asked less urgently than what waits for its answer")
             }
         }

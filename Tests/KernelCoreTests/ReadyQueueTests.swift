@@ -56,12 +56,10 @@ import Testing
         defer { lists.deallocate() }
         var queue = ReadyQueue(heads: Ref(lists))
         let before = queue.isSurpassed(by: 0)
-        queue.leaveOut(below: DeadlineLevel.timer(20) + 1)
-        queue.leaveOut(below: DeadlineLevel.timer(10))
+        queue.leaveOut(below: 41)
         let watched = queue.isSurpassed(by: 255)
-        let below = queue.isSurpassed(by: 19, hasSlice: false)
-        let equals = [false, true].map { queue.isSurpassed(by: 20, hasSlice: $0) }
-        let above = queue.isSurpassed(by: 21, hasSlice: true)
-        #expect(before && !watched && !below && equals == [true, false] && above)
+        let lower = queue.isSurpassed(by: 20, least: 40)
+        let equal = queue.isSurpassed(by: 20, least: 41)
+        #expect(before && !watched && !lower && equal)
     }
 }

@@ -129,10 +129,10 @@ private struct StalePair {
         p.s.yield(busy)
         p.s.perform(.suspend, busy.slot)
         p.s.wait(sleeper, p.s.make(.notification), deadline: 3000)
-        if hasSlice { p.s.perform(.setSlice, p.client.slot, 1000) }
         p.advance(to: 2100)
         #expect(p.s.isRunning(p.client) && p.s.hardware.deadline == ~0, "3000 is left out")
         p.s.call(p.client, p.endpoint, [7])
+        if hasSlice { p.s.perform(.setSlice, p.client.slot, 1000) }
         let before = p.s.fastEntries
         p.answer()
         #expect(p.s.fastEntries - before == (hasSlice ? 0 : 1))

@@ -145,6 +145,7 @@ extension ModelMachine {
                 thread, x[0], isShared: isShared)
         else { return false }
         kernel.pointee.set(terms, of: thread)
+        if terms.isFresh { kernel.pointee.insertDeadline(of: thread) }
         if terms.loanLength == 0 {
             follow(handover)
         } else {

@@ -77,7 +77,7 @@ extension RowName {
             Goal("budget.return-*", 1500),
             Goal("kernel.longest-masked", RowName.maskedGoal),
             Goal("kernel.boot", 1_000_000),
-            Goal("kernel.text-bytes", 116 << 10),
+            Goal("kernel.text-bytes", 120 << 10),
             Goal("kernel.thread-bytes", 1 << 10),
         ]
         for index in goals.indices where matches(goals[index].pattern) { return goals[index].limit }

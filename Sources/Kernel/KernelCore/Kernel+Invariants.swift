@@ -249,7 +249,7 @@
             var earliest = core.pointee.sliceEnd
             if core.pointee.paying != nil { earliest = min(earliest, core.pointee.budgetEnd) }
             // What the fast paths may switch to without a look at the deadlines must miss none.
-            let seen = max(0, 2 * (core.pointee.ready.watch - Limits.priorities) + 1)
+            let seen = max(0, core.pointee.ready.watch - Limits.priorities)
             for node in nodes where node.pointee.level >= min(least, UInt32(seen)) {
                 earliest = min(earliest, node.pointee.instant)
             }

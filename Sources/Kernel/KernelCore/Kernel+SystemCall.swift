@@ -15,8 +15,8 @@ extension Kernel where H: ~Copyable {
         enter(thread)
         core.statistics[.systemCalls] &+= 1
         if core.isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
-        guard let outcome = dispatch(thread, control) else { return raiseUnknownCall(thread) }
-        switch outcome {
+        guard let call = control.systemCall else { return raiseUnknownCall(thread) }
+        switch dispatch(thread, call, control) {
         case .done, .blocked: break
         case .restart: restart(thread)
         case .failed(let error): complete(thread, ResultWord(error: error))
@@ -41,14 +41,11 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Performs the operation of a system call.
-    ///
-    /// - Returns: nil if there is no such system call.
     @inline(__always) private mutating func dispatch(
-        _ thread: Ref<Thread>, _ control: ControlWord
-    ) -> Outcome? {
+        _ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord
+    ) -> Outcome {
         // The most frequent of the calls that no fast path serves.
-        if control.isInvoke { return invoke(thread, control) }
-        guard let call = control.systemCall else { return nil }
+        if call == .invoke { return invoke(thread, control) }
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
         if control.isTimed, let outcome = prepareDeadline(thread, call) { return outcome }
@@ -65,7 +62,7 @@ extension Kernel where H: ~Copyable {
         case .wait: return wait(thread, control.slot, deadline: deadline)
         case .poll: return wait(thread, control.slot, deadline: nil)
         case .yield: return yield(thread)
-        case .invoke: return nil  // performed above
+        case .invoke: return invoke(thread, control)
         case .lock: return lock(thread, control.slot, deadline)
         case .unlock: return unlock(thread, control.slot)
         case .version:

@@ -77,11 +77,19 @@ extension EntryMode {
                 thread, control, isShared: isShared)
         {
             kernel.pointee.set(terms, of: thread)
-            if terms.loanLength == 0 { return leave(handover) }
-            kernel.pointee.deliver(handover, loanLength: terms.loanLength)
-            return unsafe exit(handover.thread.raw)
+            return terms.isFresh
+                ? insertAndLeave(handover, terms.loanLength) : leave(handover, terms.loanLength)
         }
         decline(thread, control, second, third)
+    }
+    @inline(never) private static func insertAndLeave(_ handover: Handover, _ loanLength: UInt64) {
+        kernelState.pointee.insertDeadline(of: handover.source)
+        leave(handover, loanLength)
+    }
+    @inline(__always) private static func leave(_ handover: Handover, _ loanLength: UInt64) {
+        if loanLength == 0 { return leave(handover) }
+        kernelState.pointee.deliver(handover, loanLength: loanLength)
+        unsafe exit(handover.thread.raw)
     }
 
     /// Performs a plain `replyAndReceive`, with the same registers saved.

@@ -127,9 +127,6 @@ public let abiVersion: UInt64 = 1
     @inlinable public var systemCall: SystemCall? {
         SystemCall(rawValue: UInt8(truncatingIfNeeded: raw &>> 40) & 0x7f)
     }
-    @inlinable public var isInvoke: Bool {
-        (raw &>> 40) & 0x7f == UInt64(SystemCall.invoke.rawValue)
-    }
     @inlinable public var isExtended: Bool { raw & ControlWord.extendedBit != 0 }
     @inlinable public var capabilityCount: Int { Int(truncatingIfNeeded: (raw &>> 48) & 15) }
     @inlinable public var hasLoan: Bool { raw & ControlWord.loanBit != 0 }

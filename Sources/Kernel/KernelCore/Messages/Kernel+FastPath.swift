@@ -285,7 +285,7 @@ extension Kernel where H: ~Copyable {
         let priority = Int(word & 0xff)
         if isShared && priority <= shared.pointee.updates.top { return false }
         return core.ready.isSurpassed(by: priority)
-            || core.ready.isSurpassed(by: priority, hasSlice: thread.pointee.slice != 0)
+            || core.ready.isSurpassed(by: priority, least: leastLevel(beside: thread))
     }
 
     /// Disconnects a caller from its server, which then waits as the ready server. Both get their

@@ -23,8 +23,8 @@ public struct CallTerms {
     /// The bits that they set in the caller's scheduling word.
     let bits: UInt32
     let loan: Loan?
-    /// Whether the deadline is to be inserted.
-    let isFresh: Bool
+    /// Whether the deadline is to be inserted: `insertDeadline`.
+    public let isFresh: Bool
     /// Bytes that the caller lends; 0 without a loan.
     public var loanLength: UInt64 { loan?.length ?? 0 }
 }
@@ -59,17 +59,16 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Precondition: `fastTerms` returned them in this entry, and x2 of the context is the
     ///   deadline.
-    @inline(__always) public mutating func set(_ terms: CallTerms, of caller: Ref<Thread>) {
+    @inline(__always) public func set(_ terms: CallTerms, of caller: Ref<Thread>) {
         caller.pointee.scheduling.raw |= terms.bits
         if let loan = terms.loan { caller.set(loan) }
-        if terms.isFresh { insertDeadline(of: caller) }
     }
 
     /// Inserts the deadline of a caller, and sets the timer as if the caller still ran. Its server
     /// may be more urgent: the timer then interrupts that once in vain.
     ///
     /// - Complexity: constant.
-    @inline(never) private mutating func insertDeadline(of caller: Ref<Thread>) {
+    @inline(__always) public mutating func insertDeadline(of caller: Ref<Thread>) {
         let instant = caller.dueAt
         let level = DeadlineLevel.timeOut(caller.effective)
         caller.deadlineNode.pointee.home = core.number

@@ -137,14 +137,14 @@ extension Kernel where H: ~Copyable {
         mutex.pointee.holder = following == nil ? 0 : value.holder
         mutex.holderThread = following == nil ? nil : next
         if let following { queueUpdate(following) }
-        endLock(next, isAbandoned ? 1 : 0)
+        endLock(next, isAbandoned: isAbandoned)
     }
 
     /// Ends the wait of a mutex's next holder. A step takes it out of its chain and makes it ready,
-    /// unless it waited for the running thread: then both are done here.
-    @inline(never) private mutating func endLock(_ next: Ref<Thread>, _ value: UInt64) {
-        complete(next, .success, value)
-        guard let running = core.current, next.pointee.blockedOn == running else {
+    /// unless the running thread has given the mutex back: then both are done here.
+    @inline(never) private mutating func endLock(_ next: Ref<Thread>, isAbandoned: Bool) {
+        complete(next, .success, isAbandoned ? 1 : 0)
+        guard !isAbandoned, let running = core.current, next.pointee.blockedOn == running else {
             return queueUpdate(next)
         }
         dropCaller(next, of: running)

@@ -57,8 +57,7 @@
                 core.pointee.ready.top == top,
                 "ready top is \(core.pointee.ready.top) instead of \(top)")
             inspection.require(
-                core.pointee.ready.watch == 0
-                    || core.pointee.ready.watch / Limits.priorities == 1,
+                core.pointee.ready.watch == 0 || core.pointee.ready.watch >= Limits.priorities,
                 "the watch on switches is wrong")
             for thread in inspection.threads {
                 let isMine = thread.home == Int(core.pointee.number)

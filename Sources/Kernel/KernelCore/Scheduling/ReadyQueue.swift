@@ -32,9 +32,8 @@ public struct ReadyQueue: ~Copyable {
     var behind: Ref<Thread>?
     /// The largest priority of a ready thread or a pending update; -1 if there is none.
     var top: Int = -1
-    /// If the timer leaves a deadline out: the number of priorities, and the priority of the thread
-    /// for which it was set. A less urgent thread might miss that deadline, and so might an equal
-    /// one with a slice. Else 0.
+    /// If the timer leaves deadlines out: the level below which it does, and the number of
+    /// priorities. A thread that a lower level interrupts might miss one of them. Else 0.
     var watch: Int = 0
     /// The largest priority in the circles; -1 if they are empty.
     var listTop: Int = -1
@@ -44,20 +43,16 @@ public struct ReadyQueue: ~Copyable {
 
     init(heads: Ref<PriorityHeads>) { threads = PriorityLists(heads: heads) }
 
-    /// Records that a deadline below this level was left out.
-    @inline(__always) mutating func leaveOut(below level: UInt32) {
-        watch = max(watch, Limits.priorities &+ Int(level &>> 1))
-    }
-
     /// Returns whether the kernel may switch to a blocked thread of this priority without a look at
     /// this queue and at the deadlines.
     @inline(__always) func isSurpassed(by priority: Int) -> Bool { priority > top &+ watch }
-    /// The same beside a deadline that the timer leaves out.
-    ///
-    /// - Parameter hasSlice: whether the thread has a slice.
-    @inline(__always) func isSurpassed(by priority: Int, hasSlice: Bool) -> Bool {
-        let place = priority &+ Limits.priorities
-        return priority > top && (place > watch || (place == watch && !hasSlice))
+    /// The same where deadlines below this level do not interrupt the thread.
+    @inline(__always) func isSurpassed(by priority: Int, least: UInt32) -> Bool {
+        priority > top && Limits.priorities &+ Int(least) >= watch
+    }
+    /// Records that the timer leaves deadlines below this level out.
+    @inline(__always) mutating func leaveOut(below level: UInt32) {
+        watch = Int(UInt32(truncatingIfNeeded: Limits.priorities) &+ level)
     }
 
     // Threads

@@ -36,8 +36,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.raw = word | RunState.waiting.raw &<< SchedulingWord.stateShift
         thread.pointee.notification = place
         place.pointee.waiters.insertFirst(thread.waitNode, key: UInt8(truncatingIfNeeded: word))
-        guard let next = core.ready.front, next.pointee.slice == 0,
-            core.ready.watch <= Limits.priorities &+ Int(next.effective),
+        guard let next = core.ready.front, core.ready.watch == 0, next.pointee.slice == 0,
             (word | next.pointee.scheduling.raw) & SchedulingWord.floatingPointBit == 0
         else { return .blocked }
         core.ready.removeFront()

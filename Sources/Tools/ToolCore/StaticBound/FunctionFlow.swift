@@ -112,13 +112,13 @@ struct FunctionFlow {
     private let mark: (UInt64) throws -> SectionMark?
     private var index: [UInt64: Int] = [:]
     private var states: [AbstractState] = []
-    private var visits: [Int] = []
+    private var changes: [Int] = []
     private var work: [Int] = []
     private var returned: [Int: AbstractState] = [:]
     /// The knowledge about the results, x0 to x7 and x21; nil where the function does not return.
     private(set) var results: [Int: AbstractValue]?
     private let called: (UInt64, AbstractState) -> [Int: AbstractValue]?
-    /// The number of joins after which a register that still changes becomes unknown.
+    /// The number of joins with a change after which a register that still changes becomes unknown.
     private static let patience = 32
 
     /// - Parameter called: what a call returns; nil: it does not.
@@ -138,7 +138,7 @@ struct FunctionFlow {
 
     /// - Returns: false where a new leader was found: all begins anew.
     private mutating func explore(_ start: UInt64, _ state: AbstractState) throws -> Bool {
-        (blocks, index, states, visits, work) = ([], [:], [], [], [])
+        (blocks, index, states, changes, work) = ([], [:], [], [], [])
         (returned, results) = ([:], nil)
         _ = arrive(start, state)
         while let block = work.popLast() { if try !process(block) { return false } }
@@ -156,11 +156,9 @@ struct FunctionFlow {
 
     private mutating func arrive(_ address: UInt64, _ state: AbstractState) -> Int {
         if let known = index[address] {
-            visits[known] += 1
-            if states[known].join(state, giveUp: visits[known] > FunctionFlow.patience),
-                !work.contains(known)
-            {
-                work.append(known)
+            if states[known].join(state, giveUp: changes[known] > FunctionFlow.patience) {
+                changes[known] += 1
+                if !work.contains(known) { work.append(known) }
             }
             return known
         }
@@ -168,7 +166,7 @@ struct FunctionFlow {
         index[address] = new
         blocks.append(CodeBlock(instructions: [address], end: .flow, successors: []))
         states.append(state)
-        visits.append(0)
+        changes.append(0)
         work.append(new)
         return new
     }
