@@ -154,6 +154,12 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         try? notFull.broadcast()
     }
 
+    /// Without a wait for the other side, the mutex is waited for: nobody holds it for long.
+    @inline(never) private func waitForMutex(_ deadline: Instant) throws(KernelError) {
+        let limit = deadline == .immediately ? Instant.never : deadline
+        if try mutexes.lock(mutex, deadline: limit) { mend() }
+    }
+
     /// Takes the mutex and waits until `find` finds a node.
     ///
     /// - Parameter waiting: how many threads wait by this condition. One that died there, or whose
@@ -164,9 +170,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         by condition: Condition, _ waiting: UnsafeMutablePointer<UInt32>, _ deadline: Instant,
         _ find: () -> QueueMemory.Look
     ) throws(KernelError) -> Int? {
-        // Without a wait for the other side, the mutex is waited for: nobody holds it for long.
-        let mutexDeadline = deadline == .immediately ? Instant.never : deadline
-        if try mutexes.lock(mutex, deadline: mutexDeadline) { mend() }
+        if !mutexes.tryLock(mutex) { try waitForMutex(deadline) }
         while true {
             switch find() {
             case .node(let node): return node

@@ -57,11 +57,15 @@ public struct MutexParticipant: Sendable {
     @inline(__always) public func lock(
         _ mutex: Int, deadline: Instant = .never
     ) throws(KernelError) -> Bool {
+        tryLock(mutex) ? false : try waitFor(mutex, deadline)
+    }
+
+    /// Takes a mutex if it is free.
+    ///
+    /// - Returns: whether the caller holds it now.
+    @inline(__always) public func tryLock(_ mutex: Int) -> Bool {
         let own = MutexWord(holder: number, isContended: false)
-        if unsafe swiftlet_exchange_acquire(word(mutex), MutexWord.free.raw, own.raw) {
-            return false
-        }
-        return try waitFor(mutex, deadline)
+        return unsafe swiftlet_exchange_acquire(word(mutex), MutexWord.free.raw, own.raw)
     }
 
     @inline(never) private func waitFor(
