@@ -92,6 +92,22 @@ import Testing
         #expect(asking.ref.effective == 190 && other.asked == 190)
     }
 
+    /// The same of the first core.
+    @Test func aRequestToTheFirstCoreRisesToo() {
+        let running = s.thread(140, on: 0)
+        let raising = s.thread(145, on: 1)
+        let asking = s.thread(150, on: 1)
+        #expect(s.running == running.ref && other.running == asking.ref)
+        s.setRegisters(asking, ControlWord(invoke: .suspend, Slot(running.slot)).raw)
+        other.enter(asking.ref)
+        #expect(other.running == raising.ref && asking.ref.state == .awaitingCore)
+        #expect(s.kernel.pointee.core.asked == 150)
+        s.setRegisters(
+            raising, ControlWord(invoke: .setPriority, Slot(asking.slot)).raw, 190, 190)
+        other.enter(raising.ref)
+        #expect(asking.ref.effective == 190 && s.kernel.pointee.core.asked == 190)
+    }
+
     /// More urgent cores come between, as often as they like.
     @Test func aRequestOutlastsMoreUrgentCores() {
         let running = hold()

@@ -185,7 +185,10 @@ extension Kernel where H: ~Copyable {
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
-            guard let other = core.peers[number], other.answers == answers else { continue }
+            // Who asked knows the core by the address that all cores know.
+            guard let known = shared.pointee.cores[number], known.answers == answers,
+                let other = core.peers[number]
+            else { continue }
             return interrupt(other, urgency: Int(thread.effective))
         }
     }

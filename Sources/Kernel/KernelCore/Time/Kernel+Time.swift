@@ -2,9 +2,10 @@
 //
 // **Urgency.** A time-out is as urgent as its thread. A timer is as urgent as the thread that armed
 // it may make itself: that thread's maximum priority is its authority to disturb others. The kernel
-// serves the most urgent due deadline first. No deadline interrupts a more urgent thread, and no
-// timer interrupts a thread that is as urgent (`DeadlineLevel`). So less urgent deadlines delay a
-// thread by nothing, however many fall due together.
+// serves the most urgent due deadline first. The timer is set for no deadline of a less urgent
+// thread than the one that runs, and for no timer of one that is as urgent (`DeadlineLevel`). A
+// thread that a fast path chose finds the timer as it was: less urgent deadlines then interrupt it
+// once, and delay it no more, however many fall due together.
 //
 // **Exceptions.** Timers of its own urgency do interrupt a thread with a slice, since the slice
 // ends only while an equal is ready. A thread that polls in vain or yields has one due deadline of

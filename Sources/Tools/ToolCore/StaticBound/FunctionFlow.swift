@@ -241,8 +241,9 @@ struct FunctionFlow {
         blocks[block].instructions = instructions
         blocks[block].end = end
         var successors: [Int] = []
-        for (target, way) in next where !successors.contains(index[target] ?? -1) {
-            successors.append(arrive(target, way))
+        for (target, way) in next {
+            let following = arrive(target, way)
+            if !successors.contains(following) { successors.append(following) }
         }
         blocks[block].successors = successors
         return true
