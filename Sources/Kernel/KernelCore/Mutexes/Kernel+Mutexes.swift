@@ -140,8 +140,8 @@ extension Kernel where H: ~Copyable {
         endLock(next, isAbandoned: isAbandoned)
     }
 
-    /// Ends the wait of a mutex's next holder. Where the running thread has given the mutex back and
-    /// the next one is linked to it, that one is ready at once. Else a step makes it ready.
+    /// Ends the wait of a mutex's next holder. Where the running thread has given the mutex back
+    /// and the next one is linked to it, that one is ready at once. Else a step makes it ready.
     @inline(never) private mutating func endLock(_ next: Ref<Thread>, isAbandoned: Bool) {
         complete(next, .success, isAbandoned ? 1 : 0)
         guard !isAbandoned, let running = core.current, next.pointee.blockedOn == running else {
