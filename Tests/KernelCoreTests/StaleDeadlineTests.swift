@@ -85,8 +85,10 @@ private struct StalePair {
         #expect(p.s.isRunning(p.client) && p.s.results(p.client).error == .timedOut)
     }
 
-    @Test(arguments: [true, false]) func oneThatNobodyUsesGoesWhenItIsDue(fast: Bool) {
-        let p = StalePair(fast: fast)
+    @Test(arguments: [true, false], [true, false]) func oneThatNobodyUsesGoesWhenItIsDue(
+        fast: Bool, isShared: Bool
+    ) {
+        let p = StalePair(fast: fast, isShared: isShared)
         p.advance(to: 2000)
         #expect(p.s.isRunning(p.client) && !p.isQueued && p.s.hardware.deadline == ~0)
         #expect(p.call(5000) == fast, "there is none that could stand in, so it is inserted")
@@ -98,8 +100,10 @@ private struct StalePair {
     }
 
     /// The timer stays set for what is earlier.
-    @Test(arguments: [true, false]) func aFreshOneBehindAnotherThread(fast: Bool) {
-        let p = StalePair(fast: fast)
+    @Test(arguments: [true, false], [true, false]) func aFreshOneBehindAnotherThread(
+        fast: Bool, isShared: Bool
+    ) {
+        let p = StalePair(fast: fast, isShared: isShared)
         p.advance(to: 2000)
         let sleeper = p.s.makeThread(priority: 30)
         p.s.start(sleeper)
@@ -109,8 +113,10 @@ private struct StalePair {
         #expect(p.s.isRunning(sleeper) && p.s.results(sleeper).error == .timedOut)
     }
 
-    @Test(arguments: [true, false]) func aFreshOneThatHasPassed(fast: Bool) {
-        let p = StalePair(fast: fast)
+    @Test(arguments: [true, false], [true, false]) func aFreshOneThatHasPassed(
+        fast: Bool, isShared: Bool
+    ) {
+        let p = StalePair(fast: fast, isShared: isShared)
         p.advance(to: 3000)
         p.s.call(p.client, p.endpoint, [7], deadline: 3000)
         #expect(p.s.isRunning(p.client) && p.s.results(p.client).error == .timedOut)
