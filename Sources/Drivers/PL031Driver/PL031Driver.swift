@@ -65,7 +65,9 @@ struct ClockDriver: ~Copyable, ClockServer {
                     if received.badge != 0 { takeAlarm() }
                 case .fault: break
                 }
-            } else {
+            }
+            // Requests without a pause do not put the look off.
+            if look <= .now {
                 look = .never
                 wake(upTo: UInt64(clock.seconds))
             }
