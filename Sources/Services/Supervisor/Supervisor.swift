@@ -76,12 +76,12 @@ import UserRuntime
             switch received.delivery {
             case .notification:
                 starters.forgetGone()
-                if received.badge & RootSignal.machineTaken != 0 {
-                    leaveMachine()
-                } else {
-                    if received.badge & RootSignal.started != 0 { noteForeignStarts() }
-                    tick()
-                }
+                let isTaken = received.badge & RootSignal.machineTaken != 0
+                let hasStarted = received.badge & RootSignal.started != 0
+                if isTaken { leaveMachine() }
+                if hasStarted { noteForeignStarts() }
+                // A start that failed gives the machine back, and both signals may come at once.
+                if !isTaken || hasStarted { tick() }
             case .oneWay:
                 SupervisorInterface.perform(received, for: &self, &server)
                 if isMachineTaken { tick() }
